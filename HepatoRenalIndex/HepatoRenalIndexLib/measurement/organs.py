@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from scipy import ndimage
 
+from ..geometry.scan import ScanGeometry
+from ..imaging.image import UltrasoundImage
+
 LIVER_LABEL = 1
 RIGHT_KIDNEY_LABEL = 2
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """Which segmentation made the masks. ``sha256`` is of the weights file; empty for manual masks."""
+
+    name: str = "manual"
+    version: str = ""
+    sha256: str = ""
+    device: str = ""
+
+
+MANUAL = ModelIdentity()
 
 
 @dataclass(frozen=True)
@@ -44,3 +61,13 @@ def largest_object(mask: np.ndarray) -> np.ndarray:
     sizes = np.bincount(labeled.ravel())
     sizes[0] = 0
     return labeled == sizes.argmax()
+
+
+class Segmenter(Protocol):
+    """Whatever finds the organs: a network bundle, or masks kept from somewhere."""
+
+    identity: ModelIdentity
+
+    def segment(self, image: UltrasoundImage, geometry: ScanGeometry) -> OrganMasks:
+        """Masks of one frame, empty where an organ was not found."""
+        ...

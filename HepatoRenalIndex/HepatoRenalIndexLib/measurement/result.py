@@ -8,19 +8,11 @@ from ..geometry.scan import ScanGeometry
 from ..geometry.spacing import Calibration
 from ..imaging.image import UltrasoundImage
 from .flags import Flag
-from .organs import OrganMasks
+from .organs import MANUAL, ModelIdentity, OrganMasks
 from .placement import PlacementResult
 from .roi import Roi
 
-
-@dataclass(frozen=True)
-class ModelIdentity:
-    """Which segmentation made the masks. ``sha256`` is of the weights file; empty for manual masks."""
-
-    name: str = "manual"
-    version: str = ""
-    sha256: str = ""
-    device: str = ""
+__all__ = ["MANUAL", "FrameResult", "HepatoRenalMeasurement", "ModelIdentity", "RoiStatistics"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +67,7 @@ class FrameResult:
     masks: OrganMasks | None = None
     placement: PlacementResult | None = None
     measurement: HepatoRenalMeasurement | None = None
-    model: ModelIdentity = ModelIdentity()
+    model: ModelIdentity = MANUAL
     seconds: dict[str, float] = field(default_factory=dict)  # stage name -> wall time
 
     @property

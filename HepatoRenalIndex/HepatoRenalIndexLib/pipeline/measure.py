@@ -1,0 +1,161 @@
+"""The whole job on one frame: scan geometry, organs, calibration, ROIs, index.
+
+Nothing here raises for what an image shows or lacks: the result then has status ``"error"`` and a sentence.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ..geometry.calibration import calibrate
+from ..geometry.detect import detect_scan_geometry
+from ..geometry.scan import ScanGeometry
+from ..geometry.spacing import Calibration
+from ..imaging.image import InputError, UltrasoundImage, UltrasoundRegion
+from ..measurement.hri import MeasurementError, measure_hri, roi_size_px
+from ..measurement.organs import MANUAL, OrganMasks, Segmenter
+from ..measurement.placement import PlacementError, PlacementInput
+from ..measurement.quality import QualityThresholds
+from ..measurement.registry import DEFAULT_PLACEMENT, PLACEMENTS
+from ..measurement.result import FrameResult
+
+DARKEST_IMAGE = 16  # gray levels: an image whose brightest pixel is below shows nothing
+SAME_ASPECT = 0.01  # pixels this close to square are treated as square
+
+
+@dataclass(frozen=True)
+class MeasurementSettings:
+    """What the user may choose. ``user_spacing_mm`` is mm per pixel, or ``(x, y)``; it wins over every other source."""
+
+    placement: str = DEFAULT_PLACEMENT
+    roi_mm: float = 15.0
+    user_spacing_mm: float | tuple[float, float] | None = None
+    thresholds: QualityThresholds = field(default_factory=QualityThresholds)
+
+    def __post_init__(self):
+        if self.placement not in PLACEMENTS:
+            raise InputError(f"There is no placement {self.placement!r}; choose one of {', '.join(PLACEMENTS)}.")
+        if not 2.0 <= self.roi_mm <= 60.0:
+            raise InputError(f"An ROI of {self.roi_mm:g} mm is not possible; choose a side between 2 and 60 mm.")
+
+
+def measure_frame(
+    image: UltrasoundImage,
+    segmenter: Segmenter | None,
+    settings: MeasurementSettings | None = None,
+    masks: OrganMasks | None = None,
+) -> FrameResult:
+    """Measure one frame. ``masks`` drawn by hand or corrected replace the ``segmenter``, which may then be ``None``."""
+    settings = settings or MeasurementSettings()
+    model = MANUAL if masks is not None else segmenter.identity
+    job = _Job(FrameResult(image=image, status="error", model=model))
+    try:
+        _measure(job, segmenter, settings, masks)
+    except (InputError, PlacementError, MeasurementError) as error:
+        job.known(message=str(error))
+    return job.result
+
+
+class _Job:
+    """The result as far as it is known, and the time each stage took."""
+
+    def __init__(self, result: FrameResult):
+        self.result = result
+
+    def known(self, **parts) -> None:
+        self.result = replace(self.result, **parts)
+
+    @contextmanager
+    def stage(self, name: str):
+        start = time.perf_counter()
+        yield
+        seconds = self.result.seconds.get(name, 0.0) + time.perf_counter() - start
+        self.known(seconds={**self.result.seconds, name: seconds})
+
+
+def _measure(job: _Job, segmenter: Segmenter | None, settings: MeasurementSettings, masks: OrganMasks | None) -> None:
+    image = job.result.image
+    if image.pixels.max() < DARKEST_IMAGE:
+        raise InputError("The image is black; nothing can be measured in it.")
+
+    best_shown = -1
+    for area_image in _scan_areas(image):
+        with job.stage("geometry"):
+            geometry = detect_scan_geometry(area_image.pixels, color=area_image.color)
+        with job.stage("segmentation"):
+            found = masks if masks is not None else segmenter.segment(area_image, geometry)
+        shown = int(found.liver.any()) + int(found.right_kidney.any())
+        if shown > best_shown:
+            best_shown = shown
+            job.known(geometry=geometry, masks=found)
+    _require_organs(job.result.masks)
+
+    with job.stage("calibration"):
+        organs = job.result.masks.liver | job.result.masks.right_kidney
+        calibration = calibrate(image, job.result.geometry, area=organs, user_spacing_mm=settings.user_spacing_mm)
+        job.known(calibration=calibration)
+        geometry = _with_aspect(image, job.result.geometry, calibration)
+        job.known(geometry=geometry)
+
+    with job.stage("placement"):
+        width, height = roi_size_px(calibration, geometry, settings.roi_mm)
+        valid = geometry.mask if image.color is None else geometry.mask & ~image.color
+        placement = PLACEMENTS[settings.placement](
+            PlacementInput(image.pixels, job.result.masks, valid, geometry.depth_map(), width, height)
+        )
+        job.known(placement=placement)
+
+    with job.stage("measurement"):
+        measurement = measure_hri(
+            image,
+            placement.liver.roi,
+            placement.kidney.roi,
+            geometry,
+            calibration,
+            masks=job.result.masks,
+            roi_mm=settings.roi_mm,
+            thresholds=settings.thresholds,
+        )
+    job.known(measurement=measurement, status="ok")
+
+
+def _scan_areas(image: UltrasoundImage):
+    """The image once, or once for each 2D tissue region of a header that has several: the rest blacked out."""
+    regions = [region for region in image.regions if _is_tissue_within(region, image)]
+    if len(regions) < 2:
+        yield image
+        return
+    for region in regions:
+        pixels = np.zeros_like(image.pixels)
+        box = (slice(max(region.y0, 0), region.y1 + 1), slice(max(region.x0, 0), region.x1 + 1))
+        pixels[box] = image.pixels[box]
+        yield replace(image, pixels=pixels)
+
+
+def _is_tissue_within(region: UltrasoundRegion, image: UltrasoundImage) -> bool:
+    return (
+        region.spatial_format == 1
+        and region.data_type in (1, 2)
+        and region.x0 < region.x1 <= image.columns + 1
+        and region.y0 < region.y1 <= image.rows + 1
+    )
+
+
+def _require_organs(masks: OrganMasks) -> None:
+    missing = [name for name, mask in (("liver", masks.liver), ("right kidney", masks.right_kidney)) if not mask.any()]
+    if missing:
+        raise InputError(
+            f"No {' and no '.join(missing)} was found in the image, so it has no hepatorenal index; use an image "
+            "that shows the liver and the right kidney together, or outline them by hand."
+        )
+
+
+def _with_aspect(image: UltrasoundImage, geometry: ScanGeometry, calibration: Calibration) -> ScanGeometry:
+    """The geometry for pixels that are not square: circles are only round in millimetres."""
+    if abs(calibration.aspect - 1.0) <= SAME_ASPECT:
+        return geometry
+    return detect_scan_geometry(image.pixels, color=image.color, aspect=calibration.aspect)
