@@ -210,7 +210,14 @@ def test_surface_distance_uses_row_and_column_spacing():
     tall = np.zeros((30, 30), bool)
     tall[5:20, 10:20] = True
     lower = np.roll(tall, 3, axis=0)
-    assert surface_distance(tall, lower, (2.0, 0.5)).hausdorff == pytest.approx(6)
+    distance = surface_distance(tall, lower, (2.0, 0.5))
+    assert distance.hausdorff == pytest.approx(6)
+    swapped = surface_distance(tall.T, lower.T, (0.5, 2.0))
+    assert (distance.mean, distance.hausdorff95) == pytest.approx((swapped.mean, swapped.hausdorff95))
+    with_island = tall.copy()
+    with_island[12, 27] = True  # 8 columns from the nearest border pixel of tall
+    distances = [surface_distance(*pair, (2.0, 0.5)).hausdorff for pair in ((tall, with_island), (with_island, tall))]
+    assert distances == [4, 4]
     assert np.isnan(surface_distance(tall, np.zeros_like(tall)).mean)
 
 
