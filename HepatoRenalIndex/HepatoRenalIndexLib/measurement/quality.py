@@ -30,8 +30,8 @@ class QualityThresholds:
     zero_share: float = 0.02
     color_share: float = 0.01
     organ_share: float = 0.75  # smallest share of an ROI inside its organ
-    depth_difference: float = 3.5  # ROI sides (52 mm); readers' 99th percentile of the difference in depth
-    distance: float = 4.5  # ROI sides (68 mm); readers' 99th percentile of the distance
+    depth_difference: float = 3.25  # ROI sides (49 mm)
+    distance: float = 3.5  # ROI sides (52 mm)
     block_range: float = 0.6  # range of the means of 3 x 3 blocks, relative to the ROI mean
     beam_ratio: float = 0.7  # brightness of the beams through the ROI, relative to the median beam
     confidence: float = 0.75  # smallest mean probability inside an organ
@@ -136,7 +136,7 @@ def _beam_position(geometry: ScanGeometry, x, y):
 
 
 def _beam_brightness(pixels: np.ndarray, geometry: ScanGeometry) -> np.ndarray:
-    """Mean gray level of the beams beyond the near fifth of the depth, ``(BEAM_BINS,)``; NaN for a beam without pixel."""
+    """Mean gray level of the beams beyond the near fifth of the depth, ``(BEAM_BINS,)``; NaN where there are none."""
     x0, y0, x1, y1 = geometry.bounds
     # Every other pixel each way is plenty for a mean along a beam.
     window = (slice(y0, y1 + 1, 2), slice(x0, x1 + 1, 2))

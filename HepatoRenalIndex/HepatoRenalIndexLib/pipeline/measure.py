@@ -82,7 +82,7 @@ def _measure(job: _Job, segmenter: Segmenter | None, settings: MeasurementSettin
     if image.pixels.max() < DARKEST_IMAGE:
         raise InputError("The image is black; nothing can be measured in it.")
 
-    best_shown = -1
+    best_shown, area = -1, image
     for area_image in _scan_areas(image):
         with job.stage("geometry"):
             geometry = detect_scan_geometry(area_image.pixels, color=area_image.color)
@@ -90,7 +90,7 @@ def _measure(job: _Job, segmenter: Segmenter | None, settings: MeasurementSettin
             found = masks if masks is not None else segmenter.segment(area_image, geometry)
         shown = int(found.liver.any()) + int(found.right_kidney.any())
         if shown > best_shown:
-            best_shown = shown
+            best_shown, area = shown, area_image
             job.known(geometry=geometry, masks=found)
     _require_organs(job.result.masks)
 
@@ -98,7 +98,7 @@ def _measure(job: _Job, segmenter: Segmenter | None, settings: MeasurementSettin
         organs = job.result.masks.liver | job.result.masks.right_kidney
         calibration = calibrate(image, job.result.geometry, area=organs, user_spacing_mm=settings.user_spacing_mm)
         job.known(calibration=calibration)
-        geometry = _with_aspect(image, job.result.geometry, calibration)
+        geometry = _with_aspect(area, job.result.geometry, calibration)
         job.known(geometry=geometry)
 
     with job.stage("placement"):
