@@ -1,0 +1,230 @@
+"""Answers of a reader study: who measured what on which image, from a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..imaging.image import InputError
+
+QUANTITIES = ("liver", "kidney", "hri")
+ALGORITHM = "algorithm"  # the reader name under which the automatic measurement stands in a table
+LARGEST_CSV = 200 * 2**20
+# A table gives brightness with some decimals; an index further than this from liver / kidney is another one.
+HRI_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Box:
+    """A square ROI: upper left corner and side, in pixels of the source image."""
+
+    x: float
+    y: float
+    side: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One reader's measurement of one image in one session.
+
+    ``image`` names the image uniquely; ``patient`` groups images that depend on each other. Brightness in gray levels.
+    """
+
+    image: str
+    patient: str
+    reader: str
+    session: str
+    liver: float
+    kidney: float
+    hri: float
+    liver_box: Box | None = None
+    kidney_box: Box | None = None
+
+
+@dataclass(frozen=True)
+class AnswerTable:
+    """Answers, at most one per image, reader and session. ``excluded`` says in sentences what was left out and why."""
+
+    answers: tuple[Answer, ...]
+    excluded: tuple[str, ...] = ()
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Every image that somebody measured, sorted."""
+        return tuple(sorted({answer.image for answer in self.answers}, key=natural_key))
+
+    @property
+    def readers(self) -> tuple[str, ...]:
+        """All readers but the algorithm, sorted."""
+        return tuple(sorted({a.reader for a in self.answers} - {ALGORITHM}, key=natural_key))
+
+    @property
+    def has_algorithm(self) -> bool:
+        return any(answer.reader == ALGORITHM for answer in self.answers)
+
+    def sessions(self, reader: str) -> tuple[str, ...]:
+        """The sessions of one reader, in order."""
+        return tuple(sorted({a.session for a in self.answers if a.reader == reader}, key=natural_key))
+
+    def patients(self) -> np.ndarray:
+        """Patient of every image, in the order of :attr:`images`."""
+        patient_of = {answer.image: answer.patient for answer in self.answers}
+        return np.array([patient_of[image] for image in self.images])
+
+    def values(self, reader: str, session: str, quantity: str) -> np.ndarray:
+        """One quantity for every image, in the order of :attr:`images`; NaN where there is no answer."""
+        found = {a.image: getattr(a, quantity) for a in self.answers if (a.reader, a.session) == (reader, session)}
+        return np.array([found.get(image, math.nan) for image in self.images])
+
+    def boxes(self, reader: str, session: str, organ: str) -> list[Box | None]:
+        """The ROI in ``"liver"`` or ``"kidney"`` for every image, in the order of :attr:`images`."""
+        found = {
+            a.image: getattr(a, f"{organ}_box") for a in self.answers if (a.reader, a.session) == (reader, session)
+        }
+        return [found.get(image) for image in self.images]
+
+
+def natural_key(text: str) -> tuple:
+    """Sort key under which ``p2`` comes before ``p10``."""
+    parts: list[str] = [""]
+    for character in text:
+        if character.isdigit() != parts[-1].isdigit() and parts[-1]:
+            parts.append("")
+        parts[-1] += character
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts)
+
+
+def table_of(answers: Iterable[Answer], excluded: Iterable[str] = ()) -> AnswerTable:
+    """A table without impossible, double or conflicting answers; each one left out is named in ``excluded``."""
+    excluded = list(excluded)
+    kept: dict[tuple[str, str, str], Answer] = {}
+    conflicting: set[tuple[str, str, str]] = set()
+    patient_of: dict[str, str] = {}
+    for answer in answers:
+        key = (answer.image, answer.reader, answer.session)
+        reason = _impossible(answer)
+        if reason is None and patient_of.setdefault(answer.image, answer.patient) != answer.patient:
+            reason = "the same image stands under two patients"
+        if reason is not None:
+            excluded.append(f"{_named(answer)}: {reason}.")
+        elif key not in kept:
+            kept[key] = answer
+        elif kept[key] == answer:
+            excluded.append(f"{_named(answer)}: the same answer was given twice; it counts once.")
+        else:
+            conflicting.add(key)
+    for key in sorted(conflicting, key=lambda k: tuple(natural_key(part) for part in k)):
+        excluded.append(f"{_named(kept.pop(key))}: two different answers; none of them counts.")
+    return AnswerTable(tuple(kept.values()), tuple(excluded))
+
+
+def read_answers(path: str | os.PathLike) -> AnswerTable:
+    """Read a CSV file of answers, one row per image, reader and session.
+
+    Columns: ``reader``; ``image``, or ``patient`` and ``frame``; ``liver_mean`` and ``kidney_mean``; optional ``hri``,
+    ``session`` (default 1), ``patient`` (default: every image is a patient), and the ROIs ``liver_x, liver_y,
+    kidney_x, kidney_y, roi_px`` (upper left corners and side, pixels). Other columns are ignored. The automatic
+    measurement stands under the reader ``algorithm``. Rows with an empty brightness are missing answers. Raises
+    :class:`InputError` for a file that is no such table.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > LARGEST_CSV:
+            raise InputError(f"{path.name} is larger than 200 MB; give a table of reader answers.")
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be read; check that the file exists and may be read.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path.name} is not a CSV text file (UTF-8); export the table as CSV.") from error
+    if "\0" in text:
+        raise InputError(f"{path.name} is not a CSV text file; export the table as CSV.")
+    rows = csv.DictReader(text.splitlines())
+    try:
+        columns = {name.strip() for name in rows.fieldnames or () if name}
+        _require_columns(path.name, columns)
+        answers, excluded = [], []
+        for row in rows:
+            row = {key.strip(): (value or "").strip() for key, value in row.items() if isinstance(key, str)}
+            try:
+                answer = _answer(row, columns)
+            except ValueError as error:
+                excluded.append(f"Line {rows.line_num}: {error}.")
+                continue
+            if answer is not None:
+                answers.append(answer)
+    except csv.Error as error:
+        raise InputError(f"{path.name} is not a readable CSV table: {error}.") from error
+    table = table_of(answers, excluded)
+    if not table.answers:
+        raise InputError(f"{path.name} holds no usable answer; give one row per image, reader and session.")
+    return table
+
+
+def _require_columns(name: str, columns: set[str]) -> None:
+    missing = sorted({"reader", "liver_mean", "kidney_mean"} - columns)
+    if "image" not in columns and not {"patient", "frame"} <= columns:
+        missing.append("image (or patient and frame)")
+    if missing:
+        raise InputError(f"{name} lacks the column {', '.join(missing)}; name the columns as in the documentation.")
+
+
+def _answer(row: dict[str, str], columns: set[str]) -> Answer | None:
+    """The answer of one row, ``None`` for a missing one; ``ValueError`` with a reason for an unreadable one."""
+    image = row["image"] if "image" in columns else f"{row['patient']}/{row['frame']}"
+    if not row["reader"] or not image.strip("/"):
+        raise ValueError("reader and image must not be empty")
+    if not row["liver_mean"] or not row["kidney_mean"]:
+        return None
+    liver, kidney = _number(row, "liver_mean"), _number(row, "kidney_mean")
+    if row.get("hri"):
+        hri = _number(row, "hri")
+    else:
+        hri = liver / kidney if kidney else math.nan
+    return Answer(
+        image=image,
+        patient=row.get("patient") or image,
+        reader=row["reader"],
+        session=row.get("session") or "1",
+        liver=liver,
+        kidney=kidney,
+        hri=hri,
+        liver_box=_box(row, "liver"),
+        kidney_box=_box(row, "kidney"),
+    )
+
+
+def _number(row: dict[str, str], column: str) -> float:
+    try:
+        return float(row[column])
+    except ValueError:
+        raise ValueError(f"{column} is not a number") from None
+
+
+def _box(row: dict[str, str], organ: str) -> Box | None:
+    names = (f"{organ}_x", f"{organ}_y", "roi_px")
+    if not all(row.get(name) for name in names):
+        return None
+    x, y, side = (_number(row, name) for name in names)
+    if not (math.isfinite(x) and math.isfinite(y) and 0 < side < math.inf):
+        raise ValueError(f"the {organ} ROI is impossible")
+    return Box(x, y, side)
+
+
+def _impossible(answer: Answer) -> str | None:
+    for organ in ("liver", "kidney"):
+        if not 0 < getattr(answer, organ) <= 255:
+            return f"the {organ} brightness is not above 0 and at most 255"
+    expected = answer.liver / answer.kidney
+    if not abs(answer.hri - expected) <= HRI_TOLERANCE * expected:
+        return "its index is not its liver brightness divided by its kidney brightness"
+    return None
+
+
+def _named(answer: Answer) -> str:
+    return f"Image {answer.image}, reader {answer.reader}, session {answer.session}"
