@@ -1,0 +1,112 @@
+"""Vessels, cysts and gallbladder inside the liver."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .layout import Layout
+from .parameters import PhantomParameters
+from .tissues import Tissue
+
+
+def stamp(layout: Layout, x: float, y: float, half_width: float, half_height: float):
+    """An ellipse on the pixel grid: ``(index of its window, bool inside)``, ``None`` if off the grid. In mm."""
+    columns = np.flatnonzero(np.abs(layout.x_mm - x) <= half_width)
+    rows = np.flatnonzero(np.abs(layout.y_mm - y) <= half_height)
+    if columns.size == 0 or rows.size == 0:
+        return None
+    window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    u = (layout.x_mm[window[1]] - x) / half_width
+    v = (layout.y_mm[window[0]] - y) / half_height
+    return window, (u * u)[None] + (v * v)[:, None] <= 1
+
+
+def _course(rng: np.random.Generator, start, heading: float, length: float, radius: float) -> np.ndarray:
+    """A winding, tapering vessel: rows of ``(x, y, radius)`` in mm."""
+    steps = max(int(length / max(0.5 * radius, 0.6)), 3)
+    turns = np.cumsum(rng.normal(0, 0.03, steps)) + heading
+    advance = length / steps
+    x = start[0] + np.cumsum(np.cos(turns)) * advance
+    y = start[1] + np.cumsum(np.sin(turns)) * advance
+    return np.column_stack([x, y, np.linspace(radius, 0.45 * radius, steps)])
+
+
+def _inside(rng: np.random.Generator, layout: Layout, where: np.ndarray) -> tuple[float, float]:
+    """A random position (mm) in a bool mask."""
+    flat = np.flatnonzero(where)
+    row, column = divmod(int(flat[rng.integers(flat.size)]), where.shape[1])
+    return float(layout.x_mm[column]), float(layout.y_mm[row])
+
+
+def paint_vessels(
+    parameters: PhantomParameters,
+    layout: Layout,
+    sign: float,
+    liver: np.ndarray,
+    tissue: np.ndarray,
+    rng: np.random.Generator,
+) -> None:
+    """Hepatic veins (dark), portal veins (bright wall) and cysts, within the bool mask ``liver``."""
+    a = parameters.anatomy
+    ox, oy = a.offset_mm
+
+    def draw(course: np.ndarray, grow: float, label: Tissue) -> None:
+        for x, y, radius in course:
+            spot = stamp(layout, (x + ox) * sign, y + oy, radius + grow, radius + grow)
+            if spot is not None:
+                window, inside = spot
+                tissue[window][inside & liver[window]] = label
+
+    def start() -> tuple[float, float]:
+        # positions are drawn around the liver's own center so that breathing does not change them
+        return (
+            a.liver.x + rng.uniform(-0.75, 0.75) * a.liver.half_width,
+            a.liver.y + rng.uniform(-0.6, 0.75) * a.liver.half_height,
+        )
+
+    courses = []
+    for index in range(a.liver.portal_veins + a.liver.hepatic_veins):
+        portal = index < a.liver.portal_veins
+        # most vessels cross the plane: short dark ovals; some run along it
+        length = rng.uniform(3, 14) if rng.random() < 0.6 else rng.uniform(20, 60)
+        radius = rng.uniform(0.9, 2.6) if length < 20 else rng.uniform(1.2, 4.0)
+        course = _course(rng, start(), rng.uniform(0, 2 * np.pi), length, radius)
+        courses.append((portal, course))
+        if length > 20 and rng.random() < 0.7:
+            fork = course[len(course) // 2]
+            turn = rng.uniform(0, 2 * np.pi)
+            courses.append((portal, _course(rng, fork[:2], turn, 0.5 * length, 0.7 * fork[2])))
+    for portal, course in courses:
+        if portal:
+            draw(course, 1.1, Tissue.VESSEL_WALL)
+    for _, course in courses:
+        draw(course, 0.0, Tissue.VESSEL)
+    for _ in range(a.liver.cysts):
+        x, y = start()
+        draw(np.array([[x, y, rng.uniform(3, 10)]]), 0.0, Tissue.LIVER_CYST)
+
+
+def paint_gallbladder(
+    parameters: PhantomParameters,
+    layout: Layout,
+    sign: float,
+    liver: np.ndarray,
+    tissue: np.ndarray,
+    plain: np.ndarray,
+    rng: np.random.Generator,
+) -> None:
+    """A gallbladder in the liver's lower part; its pixels leave the liver mask."""
+    a = parameters.anatomy
+    x = a.liver.x + rng.uniform(-0.3, 0.4) * a.liver.half_width + a.offset_mm[0]
+    y = a.liver.y + rng.uniform(-0.1, 0.5) * a.liver.half_height + a.offset_mm[1]
+    half_width, half_height = rng.uniform(8, 16), rng.uniform(10, 24)
+    for grow, label in ((1.5, Tissue.GALLBLADDER_WALL), (0.0, Tissue.GALLBLADDER)):
+        oval = stamp(layout, x * sign, y, half_width + grow, half_height + grow)
+        if oval is None:
+            return
+        window, inside = oval
+        inside &= liver[window] if grow else tissue[window] == Tissue.GALLBLADDER_WALL
+        tissue[window][inside] = label
+        plain[window][inside] = label
+    liver &= tissue != Tissue.GALLBLADDER
+    liver &= tissue != Tissue.GALLBLADDER_WALL
