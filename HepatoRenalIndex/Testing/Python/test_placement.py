@@ -66,6 +66,14 @@ def test_the_same_image_gives_the_same_rois_and_its_mirror_the_mirrored_index(na
 
 
 @pytest.mark.parametrize("name", PLACEMENTS)
+def test_a_smooth_place_half_outside_the_liver_is_not_chosen(name):
+    pixels = draw()
+    pixels[:, 60:110] = 100
+    result = place(name, pixels, liver=LIVER & (X > 95))
+    assert result.liver.roi.values(LIVER & (X > 95)).all()
+
+
+@pytest.mark.parametrize("name", PLACEMENTS)
 def test_invalid_pixels_are_never_chosen_while_there_are_others(name):
     valid = np.ones((ROWS, COLUMNS), bool)
     valid[:, 240:] = False
@@ -84,7 +92,10 @@ def test_the_published_kidney_roi_is_in_the_outer_half_and_the_liver_roi_at_simi
 
 
 def test_the_representative_rois_face_the_probe_and_the_liver_roi_is_the_shallower():
-    result = place("representative", draw())
+    beside = LIVER | ((np.abs(X - 430) < 60) & (np.abs(Y - 250) < 120))
+    pixels = draw()
+    pixels[beside & ~KIDNEY & (Y > 225)] = 100  # deep liver without any noise: the smoothest place of all
+    result = place("representative", pixels, liver=beside & ~KIDNEY)
     assert result.kidney.roi.center[1] < 280
     assert 0.5 * ROI <= result.kidney.roi.center[1] - result.liver.roi.center[1] <= 3 * ROI
 
