@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
+from scipy.spatial import ConvexHull
 
 from .foreground import Envelope, Foreground, find_envelope, find_foreground
-from .outline import Outline, Side, flat_outline, limits, sector_outline, side_candidates
+from .outline import Outline, Side, flat_outline, sector_outline, side_candidates
 from .refine import refine
 from .scan import ProbeShape, ScanGeometry
 
-_WORST_SCORE = 0.35  # an outline must explain this much more of the envelope than it leaves outside
+# An outline must explain so much more of the envelope than it leaves outside.
+_LOWEST_FLAT = 0.35
+_LOWEST_SECTOR = 0.2
 _SECTOR_RATIO = 0.12  # near to far radius; a smaller one is a phased array
 _PARALLEL = np.radians(5.0)
 _SMALLEST_AREA = 0.01  # share of the image that must be tissue
@@ -28,7 +31,7 @@ def detect_scan_geometry(pixels: np.ndarray, *, color: np.ndarray | None = None,
     foreground = find_foreground(pixels, color)
     if foreground.area.mean() < _SMALLEST_AREA:
         return ScanGeometry(ProbeShape.UNKNOWN, np.zeros(pixels.shape, dtype=bool), aspect=aspect)
-    envelope = _isotropic(find_envelope(foreground), aspect)
+    envelope = find_envelope(foreground, aspect)
     outline = _best_outline(foreground, envelope, aspect)
     if outline is None:
         return _unknown(foreground, aspect)
@@ -36,45 +39,37 @@ def detect_scan_geometry(pixels: np.ndarray, *, color: np.ndarray | None = None,
     return _as_geometry(outline, pixels.shape, aspect)
 
 
-def _isotropic(envelope: Envelope, aspect: float) -> Envelope:
-    if aspect == 1.0:
-        return envelope
-    scale = np.array([1.0, aspect])
-    return Envelope(
-        envelope.left * scale, envelope.right * scale, envelope.top * scale, envelope.bottom * scale, envelope.touches
-    )
-
-
 def _best_outline(foreground: Foreground, envelope: Envelope, aspect: float) -> Outline | None:
     """The outline that explains the envelope best, or None."""
-    rows, columns = foreground.shape
+    columns = foreground.shape[1]
     tolerance = 1.5 * foreground.scale * max(1.0, aspect)
-    every = np.concatenate([envelope.left, envelope.right, envelope.top, envelope.bottom])
-    if len(every) < 24:
+    inner = sum(len(points) for points in (envelope.left, envelope.right, envelope.top, envelope.bottom))
+    if inner < 24:
         return None
-    height = np.ptp(every[:, 1])
-    border = {
-        -1: Side(np.array([-0.5, 0.0]), np.array([-1.0, 0.0])),
-        1: Side(np.array([columns - 0.5, 0.0]), np.array([1.0, 0.0])),
-    }
+    height = np.ptp(envelope.every[:, 1])
+    borders = {-1: -0.5, 1: columns - 0.5}
     sides = {}
     for hand, name in ((-1, "left"), (1, "right")):
         sides[hand] = side_candidates(getattr(envelope, name), hand, tolerance, height)
         if envelope.touches[name] > 0.3:
-            sides[hand].append(border[hand])
+            sides[hand].append(Side(np.array([borders[hand], 0.0]), np.array([float(hand), 0.0])))
     found = []
     for left in sides[-1]:
         for right in sides[1]:
             found.append(sector_outline(left, right, envelope, tolerance))
-            found.append(flat_outline(left, right, envelope, tolerance, (rows - 0.5) * aspect))
-    found = [outline for outline in found if outline is not None]
-    best = max(found, key=lambda outline: outline.score, default=None)
-    return best if best is not None and best.score >= _WORST_SCORE else None
+            found.append(flat_outline(left, right, envelope, tolerance))
+    found = [outline for outline in found if outline is not None and outline.score >= _lowest_score(outline)]
+    return max(found, key=lambda outline: outline.score, default=None)
+
+
+def _lowest_score(outline: Outline) -> float:
+    """The score below which an outline is not believed: dark parts of a sector leave less of it to be seen."""
+    return _LOWEST_FLAT if outline.apex is None else _LOWEST_SECTOR
 
 
 def _unknown(foreground: Foreground, aspect: float) -> ScanGeometry:
     """No outline fits: the convex hull of the largest piece of tissue, or the whole image when tissue fills it."""
-    rows, columns = foreground.shape
+    rows = foreground.shape[0]
     labels, count = ndimage.label(ndimage.binary_closing(foreground.area, iterations=2))
     largest = labels == np.bincount(labels.ravel())[1:].argmax() + 1 if count else foreground.area
     mask = _hull(largest, foreground)
@@ -86,8 +81,6 @@ def _unknown(foreground: Foreground, aspect: float) -> ScanGeometry:
 
 def _hull(area: np.ndarray, foreground: Foreground) -> np.ndarray:
     """Filled convex hull of a reduced bool image, at full resolution."""
-    from scipy.spatial import ConvexHull
-
     y, x = np.nonzero(area)
     half = foreground.scale / 2
     corners = np.concatenate(
@@ -105,7 +98,6 @@ def _hull(area: np.ndarray, foreground: Foreground) -> np.ndarray:
 
 
 def _as_geometry(outline: Outline, shape: tuple[int, int], aspect: float) -> ScanGeometry:
-    rows, columns = shape
     mask = rasterize(outline, shape, aspect)
     angle_min, angle_max = outline.left.angle, outline.right.angle
     if outline.apex is not None:
@@ -136,9 +128,6 @@ def rasterize(outline: Outline, shape: tuple[int, int], aspect: float) -> np.nda
         mask = (squared >= outline.near**2) & (squared <= outline.far**2)
     for side in (outline.left, outline.right):
         # One limit per row: the side is a function of y because it is never horizontal.
-        edge = side.point[0] - (y[:, 0] - side.point[1]) * side.normal[1] / side.normal[0]
-        mask &= x <= edge[:, None] if side.normal[0] > 0 else x >= edge[:, None]
+        edge = side.at_row(y)
+        mask &= x <= edge if side.normal[0] > 0 else x >= edge
     return mask
-
-
-__all__ = ["detect_scan_geometry", "limits", "rasterize"]

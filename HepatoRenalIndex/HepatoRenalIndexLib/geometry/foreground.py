@@ -33,16 +33,18 @@ class Foreground:
 
 @dataclass(frozen=True)
 class Envelope:
-    """Outermost tissue of every reduced row and column, in source pixels ``(n, 2)`` as ``(x, y)``.
+    """Outermost tissue of every reduced row and column, in isotropic source pixels ``(n, 2)``, ``(x, y * aspect)``.
 
-    Positions that lie on the image border are left out: there the image ends, not the insonated area. ``touches``
-    says for left, right, top, bottom what share of the tissue's rows or columns reaches that border.
+    Positions that lie on the image border are left out: there the image ends, not the insonated area; ``every`` has
+    them all. ``touches`` says for left, right, top, bottom what share of the tissue's rows or columns reaches that
+    border.
     """
 
     left: np.ndarray
     right: np.ndarray
     top: np.ndarray
     bottom: np.ndarray
+    every: np.ndarray
     touches: dict[str, float]
 
 
@@ -87,10 +89,7 @@ def find_foreground(pixels: np.ndarray, color: np.ndarray | None = None) -> Fore
     labels, count = ndimage.label(seeds)
     if count > 1:
         seeds = _without_clutter(labels, count)[labels]
-    if seeds.any():
-        area = (share >= 0.5) & ndimage.binary_dilation(seeds, iterations=2)
-    else:
-        area = seeds
+    area = (share >= 0.5) & ndimage.binary_dilation(seeds, iterations=2)
     return Foreground(area, scale, level, pixels.shape)
 
 
@@ -113,8 +112,8 @@ def _without_clutter(labels: np.ndarray, count: int) -> np.ndarray:
     return keep
 
 
-def find_envelope(foreground: Foreground) -> Envelope:
-    """Outer envelope of the tissue; see ``Envelope``."""
+def find_envelope(foreground: Foreground, aspect: float = 1.0) -> Envelope:
+    """Outer envelope of the tissue; see ``Envelope``. ``aspect`` is pixel height divided by pixel width."""
     area, half = foreground.area, foreground.scale / 2
     rows, columns = area.shape
     margin = 2
@@ -128,20 +127,22 @@ def find_envelope(foreground: Foreground) -> Envelope:
     y, left, right = ends(area)
     x, top, bottom = ends(area.T)
 
-    def points(px, py, inside):
-        return np.stack([px[inside], py[inside]], axis=1)
-
     to = foreground.to_source
-    inside = {
+    points = {
+        "left": np.stack([to(left) - half, to(y)], axis=1),
+        "right": np.stack([to(right) + half, to(y)], axis=1),
+        "top": np.stack([to(x), to(top) - half], axis=1),
+        "bottom": np.stack([to(x), to(bottom) + half], axis=1),
+    }
+    within = {
         "left": left >= margin,
         "right": right < columns - margin,
         "top": top >= margin,
         "bottom": bottom < rows - margin,
     }
+    scaling = np.array([1.0, aspect])
     return Envelope(
-        points(to(left) - half, to(y), inside["left"]),
-        points(to(right) + half, to(y), inside["right"]),
-        points(to(x), to(top) - half, inside["top"]),
-        points(to(x), to(bottom) + half, inside["bottom"]),
-        {side: float(1 - within.mean()) if within.size else 0.0 for side, within in inside.items()},
+        *(points[side][within[side]] * scaling for side in points),
+        every=np.concatenate(list(points.values())) * scaling,
+        touches={side: float(1 - inner.mean()) if inner.size else 0.0 for side, inner in within.items()},
     )

@@ -37,6 +37,10 @@ class Side:
             direction = -direction
         return float(np.arctan2(direction[0], direction[1]))
 
+    def at_row(self, y):
+        """Where the side crosses row ``y`` (isotropic; scalar or array)."""
+        return self.point[0] - (y - self.point[1]) * self.normal[1] / self.normal[0]
+
     def distance(self, points: np.ndarray) -> np.ndarray:
         return (points - self.point) @ self.normal
 
@@ -142,8 +146,7 @@ def sector_outline(left: Side, right: Side, envelope: Envelope, tolerance: float
     apex = np.linalg.solve(
         np.stack([left.normal, right.normal]), [left.point @ left.normal, right.point @ right.normal]
     )
-    every = np.concatenate([envelope.left, envelope.right, envelope.top, envelope.bottom])
-    if apex[1] > np.quantile(every[:, 1], 0.2):
+    if apex[1] > np.quantile(envelope.every[:, 1], 0.2):
         return None
 
     def radii(points, margin):
@@ -151,7 +154,7 @@ def sector_outline(left: Side, right: Side, envelope: Envelope, tolerance: float
         return np.hypot(*(points[inside] - apex).T)
 
     # Points along the sides say how far the arcs lie at least, but not where.
-    every = radii(every, -tolerance)
+    every = radii(envelope.every, -tolerance)
     if every.size == 0:
         return None
     near = _extreme(radii(envelope.top, 2 * tolerance), every, tolerance, -1)
@@ -159,16 +162,26 @@ def sector_outline(left: Side, right: Side, envelope: Envelope, tolerance: float
     return _scored(Outline(left, right, max(0.0, near), far, apex), envelope, tolerance)
 
 
-def flat_outline(left: Side, right: Side, envelope: Envelope, tolerance: float, bottom: float) -> Outline | None:
-    """The scan with flat top and bottom between two sides; ``bottom`` is the row where the image ends."""
-    if len(envelope.top) < 8:
+def flat_outline(left: Side, right: Side, envelope: Envelope, tolerance: float) -> Outline | None:
+    """The scan with flat top and bottom between two sides; None when they close downward or the top is not flat."""
+    opening = right.angle - left.angle
+    if len(envelope.top) < 8 or opening < -_PARALLEL:
         return None
-    every = np.concatenate([envelope.left, envelope.right, envelope.top, envelope.bottom])[:, 1]
+    every = envelope.every[:, 1]
     near = _extreme(envelope.top[:, 1], every, tolerance, -1)
-    far = _extreme(envelope.bottom[:, 1], every, tolerance, 1) if len(envelope.bottom) >= 8 else bottom
-    if far - near < 8 * tolerance or right.angle - left.angle < -_PARALLEL:
+    far = _extreme(envelope.bottom[:, 1], every, tolerance, 1)
+    if far - near < 8 * tolerance:
         return None
-    return _scored(Outline(left, right, near, far), envelope, tolerance)
+    outline = _scored(Outline(left, right, near, far), envelope, tolerance)
+    if opening > _PARALLEL:
+        # A virtual convex scan. The tip of a sector is flat too, but short, and arcs pass for flat along a part.
+        ends = [side.at_row(near) for side in (left, right)]
+        on_top = envelope.top[np.abs(envelope.top[:, 1] - near) <= tolerance, 0]
+        if ends[1] - ends[0] < 0.25 * (far - near) or on_top.size == 0:
+            return None
+        if np.ptp(on_top) < 0.8 * (ends[1] - ends[0]):
+            return None
+    return outline
 
 
 def limits(outline: Outline, points: np.ndarray) -> np.ndarray:
@@ -191,7 +204,6 @@ def limits(outline: Outline, points: np.ndarray) -> np.ndarray:
 def _scored(outline: Outline, envelope: Envelope, tolerance: float) -> Outline:
     """``outline`` with its score: the share of envelope points it explains, less the share left outside it."""
     points = np.concatenate([envelope.left, envelope.right, envelope.top, envelope.bottom])
-    beyond = limits(outline, points).max(axis=0)
-    explained = np.abs(beyond) <= tolerance
-    outside = beyond > tolerance
+    explained = np.abs(limits(outline, points).max(axis=0)) <= tolerance
+    outside = limits(outline, envelope.every).max(axis=0) > tolerance
     return replace(outline, score=float(explained.mean() - outside.mean()))

@@ -141,7 +141,7 @@ def _flat_fit(outline: Outline, sides: list[np.ndarray], lit: np.ndarray, aspect
     fitted = [_line_fit(side, points) for side, points in zip((outline.left, outline.right), sides, strict=True)]
     rows = []
     for row, outward in ((outline.near, -1), (outline.far, 1)):
-        ends = [side.point[0] - (row - side.point[1]) * side.normal[1] / side.normal[0] for side in fitted]
+        ends = [side.at_row(row) for side in fitted]
         margin = 0.05 * (ends[1] - ends[0])
         x = np.linspace(ends[0] + margin, ends[1] - margin, _SAMPLES)
         starts = np.stack([x, np.full_like(x, row)], axis=1)
