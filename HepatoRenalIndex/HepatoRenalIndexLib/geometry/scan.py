@@ -74,4 +74,5 @@ class ScanGeometry:
     def depth_map(self) -> np.ndarray:
         """Depth along the beam of every pixel, float32 ``(rows, columns)``, in isotropic pixels."""
         rows, columns = self.mask.shape
-        return self.depth_at(np.arange(columns)[None, :], np.arange(rows)[:, None]).astype(np.float32)
+        depth = self.depth_at(np.arange(columns)[None, :], np.arange(rows)[:, None])
+        return np.broadcast_to(depth, self.mask.shape).astype(np.float32)  # parallel beams: depth depends on y alone
