@@ -107,7 +107,7 @@ def paint(parameters: PhantomParameters, layout: Layout, rng: np.random.Generato
     xo, yo = xs - np.float32(a.offset_mm[0]), ys - np.float32(a.offset_mm[1])
     warps = [Waves(rng, a.warp_mm / 2, 60.0, 160.0)(xo, yo) for _ in range(2)]
     x, y = xo[None] + warps[0], yo[:, None] + warps[1]
-    rough = Waves(rng, a.liver.border_roughness_mm, 9.0, 22.0, 5)(xo, yo)
+    rough = Waves(rng, a.liver.border_roughness_mm, 12.0, 32.0, 5)(xo, yo)
 
     wall_rng, organ_rng, vessel_rng = rng.spawn(3)
     below_wall = _body_wall(parameters, layout, wall_rng, tissue, echo_db)
@@ -129,29 +129,37 @@ def paint(parameters: PhantomParameters, layout: Layout, rng: np.random.Generato
         bound = _liver_field(a.liver, k, x, y, shape_of_kidney, rough, has_kidney)
         field = np.minimum(bound[0], bound[1])
         distance, facing = _facing(field, layout, radius, steering)
-        liver = body & (field > 0) & ~(shape_of_kidney.relative < 1 if has_kidney else False)
+        # about one pulse length, or the line would drown in the speckle beside it
+        thickness = np.float32(0.4 + 0.5 * scan.cycles * 1.54 / scan.frequency_mhz)
+        liver = body & (field > 0)
+        if has_kidney:
+            liver &= shape_of_kidney.relative >= 1
         beyond = body & (bound[1] <= 0) & (bound[0] > 0)
         tissue[beyond & (y < a.liver.y + 0.75 * a.liver.half_height)] = Tissue.LUNG
+        curtain = body & (_lateral_share(layout, a.mirrored) + 0.012 * rough > a.lung_curtain)
+        liver &= ~curtain
+        tissue[curtain] = Tissue.LUNG
         if has_kidney:
             fat = body & ~liver & (shape_of_kidney.relative < 1 + k.perirenal_fat_mm / k.half_thickness)
             tissue[fat] = Tissue.PERIRENAL_FAT
         if a.bowel_gas:
             _paint_bowel(k, x, y, tissue, body & ~liver, organ_rng)
-        specular = np.float32(parameters.acoustics.specular_db) * facing**6
+        specular = np.float32(parameters.acoustics.specular_db) * facing**4
         if a.content is Content.NO_LIVER:
             tissue[liver] = Tissue.BOWEL
             liver = np.zeros(shape, bool)
         else:
             tissue[liver] = Tissue.LIVER
-            capsule = body & (np.abs(distance) < 0.7)
+            capsule = body & (np.abs(distance) < thickness)
             diaphragm = body & (distance < 0.5) & (distance > -2.0) & (bound[1] < bound[0]) & (y > a.liver.y * 0.6)
-            tissue[capsule & ~liver] = Tissue.LIVER_CAPSULE
-            tissue[diaphragm] = Tissue.DIAPHRAGM
-            echo_db += np.where(diaphragm | capsule, specular - 4, 0).astype(np.float32)
-            liver &= ~diaphragm
+            tissue[capsule & ~liver & ~curtain] = Tissue.LIVER_CAPSULE
+            tissue[diaphragm & ~curtain] = Tissue.DIAPHRAGM
+            lines = (diaphragm | capsule) & ~curtain
+            echo_db += np.where(lines, specular - 3, 0).astype(np.float32)
+            liver &= tissue == Tissue.LIVER
         if has_kidney:
             kidney = body & (shape_of_kidney.relative < 1)
-            paint_kidney(k, shape_of_kidney, kidney, tissue, organ_rng)
+            paint_kidney(k, shape_of_kidney, kidney, tissue, echo_db, organ_rng)
             rim, kidney_facing = _facing(shape_of_kidney.relative - 1, layout, radius, steering)
             capsule = body & (np.abs(rim) < 0.6)
             echo_db += np.where(capsule, np.float32(parameters.acoustics.specular_db * 0.8) * kidney_facing**4, 0)
@@ -163,6 +171,13 @@ def paint(parameters: PhantomParameters, layout: Layout, rng: np.random.Generato
         if has_kidney:
             _paint_cysts(k, layout, sign, a.offset_mm, kidney, tissue, vessel_rng)
     return Anatomy(tissue=tissue, plain=plain, liver=liver, kidney=kidney, echo_db=echo_db)
+
+
+def _lateral_share(layout: Layout, mirrored: bool) -> np.ndarray:
+    """Lateral position of every pixel as a share 0..1 of the field of view, from the kidney's side."""
+    count = layout.beam_angle.size - 2 * layout.padding
+    share = (layout.sample[1] - layout.padding) / np.float32(count - 1)
+    return 1 - share if mirrored else share
 
 
 def _liver_field(liver: LiverParameters, k: KidneyParameters, x, y, kidney, rough, has_kidney: bool):

@@ -36,9 +36,14 @@ class KidneyShape:
 
 
 def paint_kidney(
-    k: KidneyParameters, shape: KidneyShape, kidney: np.ndarray, tissue: np.ndarray, rng: np.random.Generator
+    k: KidneyParameters,
+    shape: KidneyShape,
+    kidney: np.ndarray,
+    tissue: np.ndarray,
+    echo_db: np.ndarray,
+    rng: np.random.Generator,
 ) -> None:
-    """Cortex, medullary pyramids and sinus inside the bool mask ``kidney``."""
+    """Cortex, medullary pyramids and sinus inside the bool mask ``kidney``; the sinus fades towards its rim."""
     rows, columns = np.flatnonzero(kidney.any(1)), np.flatnonzero(kidney.any(0))
     if rows.size == 0:
         return
@@ -51,7 +56,8 @@ def paint_kidney(
     # the sinus lies a little towards the deep side, with an irregular border
     border = 1 + sum(rng.normal(0, 0.09) * np.sin(order * angle + rng.uniform(0, 2 * np.pi)) for order in range(3, 9))
     off = rng.uniform(0.0, 0.15)
-    sinus = np.hypot(u / (1.45 * k.sinus), (v + off) / (0.95 * k.sinus)) < border
+    reach = np.hypot(u / (1.45 * k.sinus), (v + off) / (0.95 * k.sinus)) / border
+    sinus = reach < 1
     labels = np.full(inside.shape, Tissue.CORTEX, np.uint8)
     if k.pyramids:
         start = rng.uniform(0, 2 * np.pi)
@@ -61,4 +67,7 @@ def paint_kidney(
         pyramid = (wave > 0.0) & (relative < outer - 0.08 * (1 - wave)) & (relative > 0.3)
         labels[pyramid] = Tissue.MEDULLA
     labels[sinus] = Tissue.SINUS
+    sinus &= inside
+    fade = np.clip((reach - 0.45) / 0.55, 0, 1) * 4.0
+    echo_db[window][sinus] += 1.0 - fade[sinus]
     tissue[window][inside] = labels[inside]

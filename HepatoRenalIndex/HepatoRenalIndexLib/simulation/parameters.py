@@ -8,7 +8,7 @@ from enum import Enum
 from ..geometry.scan import ProbeShape
 
 
-class Content(str, Enum):
+class Content(str, Enum):  # noqa: UP042 as every enumeration of the library
     """What the frame shows. All but the first must be refused by a measurement."""
 
     LIVER_KIDNEY = "liver_kidney"
@@ -95,6 +95,7 @@ class AnatomyParameters:
     kidney: KidneyParameters = field(default_factory=KidneyParameters)
     liver: LiverParameters = field(default_factory=LiverParameters)
     ribs: int = 0  # ribs in the body wall, each casts a shadow
+    lung_curtain: float = 1.2  # share of the field of view, from the kidney's side, where aerated lung begins; > 1 none
     bowel_gas: bool = False  # gas below the lower pole, beside the liver
     warp_mm: float = 2.0  # 0..5, smooth elastic deformation of everything
     offset_mm: tuple[float, float] = (0.0, 0.0)  # the organs move against the probe (breathing)
@@ -109,6 +110,7 @@ class AcousticParameters:
     medulla_db: float = -3.5  # relative to the cortex, -7..0
     sinus_db: float = 6.0  # relative to the cortex, 2..12
     contrast: float = 1.0  # 0.5..1.5, factor on the contrast of all other tissue
+    lung_db: float = -6.0  # haze below aerated lung, -14..-2
     specular_db: float = 10.0  # 0..18, interfaces met at a right angle
 
 

@@ -28,8 +28,8 @@ _DEPTH_BIN_MM = 5.0
 class Phantom:
     """A simulated frame and the truth about it. All arrays are ``(rows, columns)`` in the image's pixels.
 
-    ``masks`` are the organs as painted, clipped to the scan: liver with its vessels, kidney with cortex, medulla and sinus,
-    shadowed parts included. ``tissue`` is uint8 of :class:`~.tissues.Tissue`; ``cortex`` is bool, cortex only;
+    ``masks`` are the organs as painted, clipped to the scan, shadowed parts included: liver with its vessels, kidney
+    with cortex, medulla and sinus. ``tissue`` is uint8 of :class:`~.tissues.Tissue`; ``cortex`` is bool, cortex only;
     ``shadow`` is True where more than 8 dB are lost that TGC does not expect; ``visible`` where the echo stands above
     the electronic noise.
 
@@ -66,8 +66,8 @@ class Phantom:
     def true_hri(self) -> float:
         """HRI of the frame: noise-free liver parenchyma over renal cortex at equal depth, as displayed.
 
-        Both tissues are averaged in 5 mm bins of depth along the beam, unshadowed pixels only; bins are weighted with the
-        smaller of the two pixel counts, and the ratio of the two weighted means is returned. NaN where the organs
+        Both tissues are averaged in 5 mm bins of depth along the beam, unshadowed pixels only; bins are weighted with
+        the smaller of the two pixel counts, and the ratio of the two weighted means is returned. NaN where the organs
         share no depth or one is not shown.
         """
         clear = ~self.shadow & self.visible

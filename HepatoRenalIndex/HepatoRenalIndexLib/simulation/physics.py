@@ -19,10 +19,11 @@ _FAR_BELOW_DB = -90.0
 
 @dataclass(frozen=True)
 class Echo:
-    """Echo intensity on the beam grid (depth, beam), in dB of normal liver at the surface, before compression.
+    """Received echo on the beam grid (depth, beam), before compression; levels in dB of normal liver.
 
-    ``scene_db`` is of everything, ``plain_db`` without vessels and cysts; ``loss_db`` is the part of the attenuation that
-    no TGC expects (shadows, poor contact), ``signal_to_noise_db`` says where anything is visible.
+    ``envelopes`` are amplitudes, one per compounded frame. ``scene_db`` is the mean intensity of everything, ``plain_db``
+    without vessels and cysts; ``loss_db`` is the part of the attenuation that no TGC expects (shadows, poor contact),
+    ``signal_to_noise_db`` says where anything is visible.
     """
 
     envelopes: tuple[np.ndarray, ...]
@@ -41,6 +42,7 @@ def acoustic_tables(parameters: PhantomParameters) -> tuple[np.ndarray, np.ndarr
     wall = ACOUSTICS[Tissue.VESSEL_WALL].echo_db * p.contrast * steatosis_wall_contrast(p.fat_fraction)
     echo[Tissue.LIVER] = liver
     echo[Tissue.VESSEL_WALL] = liver + wall
+    echo[Tissue.LUNG] = p.lung_db
     echo[Tissue.CORTEX] = p.cortex_db
     echo[Tissue.MEDULLA] = p.cortex_db + p.medulla_db
     echo[Tissue.SINUS] = p.cortex_db + p.sinus_db
@@ -142,7 +144,7 @@ def make_echo(parameters: PhantomParameters, layout: Layout, anatomy: Anatomy, r
 
     # two-way attenuation along the beam; the aperture averages what lies in front
     rate = attenuation[tissue] * np.float32(2 * scan.frequency_mhz * layout.axial_mm / 10)
-    rate = _average_beams(rate, 2 if scan.shape is ProbeShape.SECTOR else 4)
+    rate = _average_beams(rate, 6 if scan.shape is ProbeShape.SECTOR else 9)
     path = np.cumsum(rate, axis=0) - rate / 2
     contact = _beam_loss(parameters, layout)[None]
     gain = _gain(parameters, layout)[:, None]

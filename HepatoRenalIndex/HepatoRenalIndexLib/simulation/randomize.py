@@ -18,6 +18,7 @@ from .parameters import (
     ReceiverParameters,
     ScanParameters,
 )
+from .tissues import NORMAL_LIVER_ATTENUATION, steatosis_attenuation
 
 IMAGE_SIZES = ((240, 320), (434, 636), (480, 640), (480, 640), (576, 768), (600, 800), (708, 1016), (768, 1024))
 _SHAPES = (ProbeShape.SECTOR, ProbeShape.CURVED, ProbeShape.LINEAR)
@@ -70,7 +71,7 @@ def _scan(rng: np.random.Generator, shape: ProbeShape, rows: int, columns: int) 
         width_mm=float(width or 50.0),
         frequency_mhz=float(frequency),
         aperture_mm=float(aperture),
-        cycles=float(rng.uniform(1.2, 2.4)),
+        cycles=float(rng.uniform(1.3, 2.5)),
         focus_mm=float(depth * rng.uniform(0.35, 0.75)),
     )
 
@@ -112,17 +113,18 @@ def _anatomy(rng: np.random.Generator, scan: ScanParameters, content: Content) -
         y=liver_y,
         half_width=float(size * rng.uniform(60, 105)),
         half_height=float(max(rng.uniform(0.5, 1.0) * (depth - liver_y), 0.9 * (y - liver_y))),
-        border_roughness_mm=float(rng.uniform(0.8, 2.2) if cirrhotic else rng.uniform(0.0, 0.4)),
+        border_roughness_mm=float(rng.uniform(0.5, 1.3) if cirrhotic else rng.uniform(0.0, 0.2)),
         coarseness_db=float(rng.uniform(1.5, 3.0) if cirrhotic else rng.uniform(0.4, 1.3)),
         interface_slope=float(rng.uniform(-0.45, 0.2)),
         hepatic_veins=int(rng.integers(0, 5)),
         portal_veins=int(rng.integers(0, 7)),
-        gallbladder=_chance(rng, 0.08),
+        gallbladder=_chance(rng, 0.06),
         cysts=int(_chance(rng, 0.05)),
     )
     return AnatomyParameters(
         content=content,
         mirrored=_chance(rng, 0.5),
+        lung_curtain=float(rng.uniform(0.66, 0.97)) if _chance(rng, 0.4) else 1.5,
         skin_mm=float(skin),
         fat_mm=float(min(fat, 0.2 * depth)),
         muscle_mm=float(muscle),
@@ -136,13 +138,14 @@ def _anatomy(rng: np.random.Generator, scan: ScanParameters, content: Content) -
 
 def _acoustics(rng: np.random.Generator) -> AcousticParameters:
     # most livers have little fat, some much
-    fat = min(float(rng.gamma(1.2, 0.07)), 0.5)
+    fat = min(float(rng.gamma(1.0, 0.07)), 0.5)
     return AcousticParameters(
         fat_fraction=fat,
-        cortex_db=float(np.clip(rng.normal(-2.0, 1.5), -6, 1)),
+        cortex_db=float(np.clip(rng.normal(-1.2, 1.5), -6, 2)),
         medulla_db=float(rng.uniform(-6, -0.5)),
         sinus_db=float(rng.uniform(2.5, 10)),
         contrast=float(rng.uniform(0.6, 1.3)),
+        lung_db=float(rng.uniform(-13, -2)),
         specular_db=float(rng.uniform(3, 16)),
     )
 
@@ -150,12 +153,13 @@ def _acoustics(rng: np.random.Generator) -> AcousticParameters:
 def _receiver(rng: np.random.Generator, scan: ScanParameters, fat_fraction: float) -> ReceiverParameters:
     dynamic_range = rng.uniform(45, 78)
     # the examiner turns the gain down a little for a bright liver, and TGC up for an attenuating one
-    tgc = 0.52 + 0.5 * min(fat_fraction, 0.3) * rng.uniform(0, 1.2) + rng.normal(0, 0.04)
+    excess = steatosis_attenuation(fat_fraction) - NORMAL_LIVER_ATTENUATION
+    tgc = 0.52 + 0.8 * excess * rng.uniform(0.2, 1.2) + rng.normal(0, 0.03)
     losses = rng.gamma(1.3, 7.0, 2)
     return ReceiverParameters(
         dynamic_range_db=float(dynamic_range),
-        gain_db=float(rng.normal(-12 * min(fat_fraction, 0.3), 4.0)),
-        tgc_db_cm_mhz=float(np.clip(tgc, 0.4, 0.85)),
+        gain_db=float(rng.normal(1.0 - 10 * min(fat_fraction, 0.3), 3.5)),
+        tgc_db_cm_mhz=float(np.clip(tgc, 0.4, 0.95)),
         tgc_errors_db=tuple(float(v) for v in rng.normal(0, 1.6, 8)),
         focal_gain_db=float(rng.uniform(-1, 4)),
         noise_db=float(rng.uniform(-70, -40) - 0.52 * 2 * max(scan.frequency_mhz - 2.5, 0) * scan.depth_mm / 10 * 0.8),
@@ -165,8 +169,8 @@ def _receiver(rng: np.random.Generator, scan: ScanParameters, fat_fraction: floa
         gamma=float(rng.uniform(0.75, 1.35)),
         s_curve=float(rng.uniform(0, 0.5)) if _chance(rng, 0.5) else 0.0,
         looks=int(rng.choice([1, 2, 2, 3])),
-        smoothing_px=float(rng.uniform(0, 1.1)),
-        edge_enhancement=float(rng.uniform(0, 0.8)) if _chance(rng, 0.4) else 0.0,
+        smoothing_px=float(rng.uniform(0.1, 0.85)),
+        edge_enhancement=float(rng.uniform(0.1, 0.9)) if _chance(rng, 0.55) else 0.0,
     )
 
 

@@ -24,7 +24,7 @@ def stamp(layout: Layout, x: float, y: float, half_width: float, half_height: fl
 def _course(rng: np.random.Generator, start, heading: float, length: float, radius: float) -> np.ndarray:
     """A winding, tapering vessel: rows of ``(x, y, radius)`` in mm."""
     steps = max(int(length / max(0.5 * radius, 0.6)), 3)
-    turns = np.cumsum(rng.normal(0, 0.03, steps)) + heading
+    turns = heading + rng.normal(0, 0.5) * np.linspace(0, 1, steps) + np.cumsum(rng.normal(0, 0.06, steps))
     advance = length / steps
     x = start[0] + np.cumsum(np.cos(turns)) * advance
     y = start[1] + np.cumsum(np.sin(turns)) * advance
@@ -65,16 +65,19 @@ def paint_vessels(
         )
 
     courses = []
+    scale = min(a.kidney.half_length / 52.0, 1.2)
     for index in range(a.liver.portal_veins + a.liver.hepatic_veins):
         portal = index < a.liver.portal_veins
         # most vessels cross the plane: short dark ovals; some run along it
-        length = rng.uniform(3, 14) if rng.random() < 0.6 else rng.uniform(20, 60)
-        radius = rng.uniform(0.9, 2.6) if length < 20 else rng.uniform(1.2, 4.0)
+        crossing = rng.random() < 0.7
+        length = scale * (rng.uniform(1, 8) if crossing else rng.uniform(18, 50))
+        radius = scale * (rng.uniform(0.8, 2.2) if crossing else rng.uniform(0.9, 2.8))
         course = _course(rng, start(), rng.uniform(0, 2 * np.pi), length, radius)
         courses.append((portal, course))
-        if length > 20 and rng.random() < 0.7:
+        if not crossing and rng.random() < 0.6:
             fork = course[len(course) // 2]
-            turn = rng.uniform(0, 2 * np.pi)
+            ahead = np.arctan2(*(course[-1, 1::-1] - course[0, 1::-1]))
+            turn = ahead + rng.choice([-1, 1]) * rng.uniform(0.4, 1.1)
             courses.append((portal, _course(rng, fork[:2], turn, 0.5 * length, 0.7 * fork[2])))
     for portal, course in courses:
         if portal:
@@ -99,14 +102,18 @@ def paint_gallbladder(
     a = parameters.anatomy
     x = a.liver.x + rng.uniform(-0.3, 0.4) * a.liver.half_width + a.offset_mm[0]
     y = a.liver.y + rng.uniform(-0.1, 0.5) * a.liver.half_height + a.offset_mm[1]
-    half_width, half_height = rng.uniform(8, 16), rng.uniform(10, 24)
-    for grow, label in ((1.5, Tissue.GALLBLADDER_WALL), (0.0, Tissue.GALLBLADDER)):
-        oval = stamp(layout, x * sign, y, half_width + grow, half_height + grow)
-        if oval is None:
-            return
-        window, inside = oval
-        inside &= liver[window] if grow else tissue[window] == Tissue.GALLBLADDER_WALL
-        tissue[window][inside] = label
-        plain[window][inside] = label
+    # pear shaped: circles that grow from the neck to the fundus
+    length, heading = rng.uniform(15, 45), rng.uniform(-0.6, 2.2)
+    steps = np.linspace(0, 1, 24)
+    radii = rng.uniform(6, 13) * (0.45 + 0.55 * np.sin(np.pi * np.clip(0.1 + 0.6 * steps, 0, 1)))
+    for grow, label in ((1.4, Tissue.GALLBLADDER_WALL), (0.0, Tissue.GALLBLADDER)):
+        for step, radius in zip(steps, radii, strict=True):
+            cx, cy = x + step * length * np.cos(heading), y + step * length * np.sin(heading)
+            spot = stamp(layout, cx * sign, cy, radius + grow, radius + grow)
+            if spot is not None:
+                window, inside = spot
+                inside &= liver[window]
+                tissue[window][inside] = label
+                plain[window][inside] = label
     liver &= tissue != Tissue.GALLBLADDER
     liver &= tissue != Tissue.GALLBLADDER_WALL
