@@ -77,13 +77,15 @@ def _body_wall(parameters: PhantomParameters, layout: Layout, rng: np.random.Gen
     for line, strength in ((fat_end, 0.7), (wall_end, 0.5), (fat_end + 0.5 * a.muscle_mm, 0.5)):
         echo_db += np.float32(strength * specular) * np.exp(-(((depth - line) / 0.7) ** 2))
     x0, x1 = layout.x_mm[0], layout.x_mm[-1]
+    scan_width = x1 - x0
     for _ in range(a.ribs):
         # a rib beside the transducer footprint; its shadow follows from its attenuation
         x = rng.uniform(0.1, 0.9) * (x1 - x0) + x0
         y = a.skin_mm + a.fat_mm + rng.uniform(0.3, 0.8) * a.muscle_mm
         column = np.abs(layout.x_mm - x).argmin()
         row = np.abs(depth[:, column] - y).argmin()
-        rib = stamp(layout, x, layout.y_mm[row], rng.uniform(4, 9), rng.uniform(2, 4))
+        size = min(scan_width / 150, 1.0)
+        rib = stamp(layout, x, layout.y_mm[row], size * rng.uniform(3, 8), size * rng.uniform(2, 4))
         if rib is not None:
             window, inside = rib
             inside &= below[window] < 2
@@ -136,7 +138,11 @@ def paint(parameters: PhantomParameters, layout: Layout, rng: np.random.Generato
             liver &= shape_of_kidney.relative >= 1
         beyond = body & (bound[1] <= 0) & (bound[0] > 0)
         tissue[beyond & (y < a.liver.y + 0.75 * a.liver.half_height)] = Tissue.LUNG
-        curtain = body & (_lateral_share(layout, a.mirrored) + 0.012 * rough > a.lung_curtain)
+        share = _lateral_share(layout, a.mirrored) + 0.004 * warps[0]
+        curtain = body & (share > a.lung_curtain)
+        # the lung's edge shades a part of the aperture first
+        shade = np.clip((share - a.lung_curtain) / 0.12 + 1, 0, 1) - curtain
+        echo_db += np.float32(0.9 * parameters.acoustics.lung_db) * shade * body
         liver &= ~curtain
         tissue[curtain] = Tissue.LUNG
         if has_kidney:
@@ -187,6 +193,7 @@ def _liver_field(liver: LiverParameters, k: KidneyParameters, x, y, kidney, roug
     else:
         above = np.full(x.shape, 1e3, np.float32)
     u, v = (x - liver.x) / liver.half_width, (y - liver.y) / liver.half_height
+    v = np.where(v < 0, 0.45 * v, v)  # towards the transducer the body wall ends the liver, not the ellipse
     ellipse = (1 - np.sqrt(u * u + v * v)) * np.float32(min(liver.half_width, liver.half_height)) + rough
     return above.astype(np.float32), ellipse.astype(np.float32)
 

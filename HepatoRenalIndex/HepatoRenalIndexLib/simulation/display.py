@@ -45,7 +45,7 @@ def draw_display(pixels: np.ndarray, geometry: ScanGeometry, parameters: Phantom
         _logo(draw, rng, geometry, parameters, ink, scale)
     if display.ecg:
         _ecg(draw, rng, rows, columns, int(rng.integers(90, 220)))
-    _text(draw, rng, display, geometry, ink, scale)
+    _text(image, rng, display, geometry, ink, scale)
     return np.asarray(image)
 
 
@@ -139,18 +139,19 @@ def _ecg(draw, rng, rows: int, columns: int, ink: int) -> None:
     draw.line(list(zip(time.tolist(), y.tolist(), strict=True)), fill=ink)
 
 
-def _text(draw, rng, display: DisplayParameters, geometry: ScanGeometry, ink: int, scale: int) -> None:
-    """Random words where the surround is free: corners first, then along the left border and the foot."""
+def _text(image, rng, display: DisplayParameters, geometry: ScanGeometry, ink: int, scale: int) -> None:
+    """Random words where the surround is free."""
+    draw = ImageDraw.Draw(image)
     rows, columns = geometry.mask.shape
+    taken = geometry.mask | (np.asarray(image) != display.background)
     for _ in range(display.text):
-        size = int(scale * rng.uniform(0.7, 1.3))
-        font = _font(max(size, 7))
-        lines = [_word(rng, 2, 10) for _ in range(rng.integers(1, 5))]
-        text = "\n".join(lines)
+        font = _font(max(int(scale * rng.uniform(0.7, 1.3)), 7))
+        text = "\n".join(_word(rng, 2, 10) for _ in range(rng.integers(1, 5)))
         for _ in range(8):
             x, y = rng.uniform(0.01, 0.9) * columns, rng.uniform(0.01, 0.95) * rows
-            box = draw.multiline_textbbox((x, y), text, font=font)
-            window = geometry.mask[int(box[1]) : int(box[3]) + 2, max(int(box[0]) - 1, 0) : int(box[2]) + 2]
-            if box[2] < columns and box[3] < rows and not window.any():
+            left, top, right, bottom = draw.multiline_textbbox((x, y), text, font=font)
+            window = slice(int(top), int(bottom) + 2), slice(max(int(left) - 1, 0), int(right) + 2)
+            if right < columns and bottom < rows and not taken[window].any():
                 draw.multiline_text((x, y), text, fill=ink, font=font)
+                taken[window] = True
                 break

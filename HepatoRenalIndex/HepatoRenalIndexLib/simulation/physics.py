@@ -21,8 +21,8 @@ _FAR_BELOW_DB = -90.0
 class Echo:
     """Received echo on the beam grid (depth, beam), before compression; levels in dB of normal liver.
 
-    ``envelopes`` are amplitudes, one per compounded frame. ``scene_db`` is the mean intensity of everything, ``plain_db``
-    without vessels and cysts; ``loss_db`` is the part of the attenuation that no TGC expects (shadows, poor contact),
+    ``envelopes`` are amplitudes, one per compounded frame. ``scene_db`` is the mean intensity of everything,
+    ``plain_db`` without vessels and cysts; ``loss_db`` is the part of the attenuation that no TGC expects (shadows, poor contact),
     ``signal_to_noise_db`` says where anything is visible.
     """
 
