@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 
+from .faint import widen
 from .foreground import Envelope, Foreground, find_envelope, find_foreground
 from .outline import Outline, Side, flat_outline, sector_outline, side_candidates
 from .refine import refine
@@ -16,6 +17,7 @@ _LOWEST_FLAT = 0.35
 _LOWEST_SECTOR = 0.2
 _SECTOR_RATIO = 0.12  # near to far radius; a smaller one is a phased array
 _PARALLEL = np.radians(5.0)
+_SMALLEST_STEERING = np.radians(2.0)  # scanners steer by five degrees and more; less is error of the fit
 _SMALLEST_AREA = 0.01  # share of the image that must be tissue
 
 
@@ -36,6 +38,7 @@ def detect_scan_geometry(pixels: np.ndarray, *, color: np.ndarray | None = None,
     if outline is None:
         return _unknown(foreground, aspect)
     outline = refine(outline, pixels, color, foreground, aspect)
+    outline = widen(outline, pixels, foreground, aspect)
     return _as_geometry(outline, pixels.shape, aspect)
 
 
@@ -53,6 +56,9 @@ def _best_outline(foreground: Foreground, envelope: Envelope, aspect: float) -> 
         sides[hand] = side_candidates(getattr(envelope, name), hand, tolerance, height)
         if envelope.touches[name] > 0.3:
             sides[hand].append(Side(np.array([borders[hand], 0.0]), np.array([float(hand), 0.0])))
+        if not sides[hand]:
+            extreme = hand * np.quantile(hand * envelope.every[:, 0], 0.99)
+            sides[hand].append(Side(np.array([extreme, 0.0]), np.array([float(hand), 0.0])))
     found = []
     for left in sides[-1]:
         for right in sides[1]:
@@ -106,6 +112,8 @@ def _as_geometry(outline: Outline, shape: tuple[int, int], aspect: float) -> Sca
         return ScanGeometry(kind, mask, apex, outline.near, outline.far, angle_min, angle_max, aspect=aspect)
     # Parallel sides share their direction with the beams; sides that open are a trapezoid around vertical beams.
     steering = (angle_min + angle_max) / 2 if abs(angle_max - angle_min) < _PARALLEL else 0.0
+    if abs(steering) < _SMALLEST_STEERING:
+        steering = 0.0
     return ScanGeometry(
         ProbeShape.LINEAR,
         mask,

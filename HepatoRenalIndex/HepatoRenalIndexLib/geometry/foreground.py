@@ -14,6 +14,7 @@ from scipy import ndimage
 _REDUCED_SIDE = 320  # longest side of the reduced image, pixels
 _DENSE = 0.6  # share of lit pixels that makes a neighborhood tissue; lines of text reach about 0.45
 _TEXTURED = 0.12  # share of lit pixels that must differ from their left neighbor
+_SOLID = 0.2  # share of pixels whose neighbors are lit too; bold text is dense but hardly solid
 _SMALLEST_PART = 0.01  # components smaller than this share of the largest are clutter
 
 
@@ -72,6 +73,13 @@ def _block_mean(lit: np.ndarray, scale: int) -> np.ndarray:
     return total * np.float32(1 / scale**2)
 
 
+def _eroded(lit: np.ndarray) -> np.ndarray:
+    """Bool image eroded by 3 x 3; the border is kept as if the image went on."""
+    wide = np.pad(lit, 1, mode="edge")
+    across = wide[:, :-2] & wide[:, 1:-1] & wide[:, 2:]
+    return across[:-2] & across[1:-1] & across[2:]
+
+
 def find_foreground(pixels: np.ndarray, color: np.ndarray | None = None) -> Foreground:
     """Tissue of uint8 ``pixels`` (rows, columns); pixels True in bool ``color`` never count as tissue."""
     scale = max(1, round(max(pixels.shape) / _REDUCED_SIDE))
@@ -85,7 +93,8 @@ def find_foreground(pixels: np.ndarray, color: np.ndarray | None = None) -> Fore
     share = _block_mean(lit, scale)
     density = ndimage.uniform_filter(share, 5, mode="nearest")
     texture = ndimage.uniform_filter(_block_mean(varied, scale), 5, mode="nearest")
-    seeds = (density > _DENSE) & (texture > _TEXTURED)
+    solid = ndimage.uniform_filter(_eroded(share >= 0.5).astype(np.float32), 5, mode="nearest")
+    seeds = (density > _DENSE) & (texture > _TEXTURED) & (solid > _SOLID)
     labels, count = ndimage.label(seeds)
     if count > 1:
         seeds = _without_clutter(labels, count)[labels]
