@@ -69,7 +69,7 @@ def set_up():
 
 
 def main(arguments):
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - whatever Python the user has starts this file
         sys.exit(f"LiverUltrasound needs Python 3.11 or newer, this is {sys.version.split()[0]}.")
     verb, *rest = arguments or ["help"]
     if verb not in ("demo", "test", "run"):
