@@ -1,0 +1,55 @@
+"""Results as a table node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..measurement.columns import COLUMNS, Column
+from ..measurement.result import FrameResult
+
+
+def add_table(scene, results: Iterable[FrameResult], name: str):
+    """Add a ``vtkMRMLTableNode``, one row per measurement, with the columns of the CSV file."""
+    table = scene.AddNewNodeByClass("vtkMRMLTableNode", name)
+    update_table(table, results)
+    table.SetLocked(True)
+    return table
+
+
+def update_table(table, results: Iterable[FrameResult]) -> None:
+    """Replace the rows of a table node, in one step for whoever observes it.
+
+    Numbers are double columns, ``nan`` where a value is missing. Units are UCUM codes.
+    """
+    import slicer
+
+    results = list(results)
+    with slicer.util.NodeModify(table):
+        table.RemoveAllColumns()
+        for column in COLUMNS:
+            table.AddColumn(_array(column, results))
+            table.SetColumnType(column.name, _vtk_type(column))
+            table.SetColumnUnitLabel(column.name, column.unit)
+            table.SetColumnDescription(column.name, column.description)
+            if column.kind is not str:
+                table.SetColumnNullValue(column.name, "nan")
+
+
+def _vtk_type(column: Column) -> int:
+    import vtk
+
+    return vtk.VTK_STRING if column.kind is str else vtk.VTK_DOUBLE
+
+
+def _array(column: Column, results: list[FrameResult]):
+    import vtk
+
+    array = vtk.vtkStringArray() if column.kind is str else vtk.vtkDoubleArray()
+    array.SetName(column.name)
+    for result in results:
+        value = column.value(result)
+        if column.kind is str:
+            array.InsertNextValue(value or "")
+        else:
+            array.InsertNextValue(float("nan") if value is None else value)
+    return array
