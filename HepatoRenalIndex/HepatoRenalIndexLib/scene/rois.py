@@ -15,7 +15,7 @@ from ..measurement.roi import Roi
 LIVER_ROI_NAME = "Liver ROI"
 KIDNEY_ROI_NAME = "Kidney ROI"
 ROI_COLORS = {LIVER_ROI_NAME: (1.0, 0.85, 0.1), KIDNEY_ROI_NAME: (0.2, 0.9, 1.0)}
-# Cosine of the largest angle between ROI and pixel rows at which a turned box still counts as parallel (about 1 degree).
+# Cosine of the largest angle (about 1 degree) at which a box still counts as parallel to the pixel rows.
 _PARALLEL = 0.9998
 
 

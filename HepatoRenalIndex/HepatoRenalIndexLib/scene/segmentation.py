@@ -15,6 +15,8 @@ from ..measurement.organs import OrganMasks
 
 # (coding scheme, code, meaning), the parts of a terminology entry
 Code = tuple[str, str, str]
+_TERMINOLOGY = "Segmentation category and type - 3D Slicer General Anatomy list"
+_REGION_TERMINOLOGY = "Anatomic codes - DICOM master list"
 ANATOMICAL_STRUCTURE: Code = ("SCT", "123037004", "Anatomical Structure")
 
 
@@ -31,11 +33,8 @@ class OrganSegment:
     @property
     def terminology(self) -> str:
         """Terminology entry as Slicer serializes it: context, category, type, modifier, and an empty region."""
-        codes = ("^".join(code) for code in (ANATOMICAL_STRUCTURE, self.type_code, self.modifier_code))
-        return "~".join(
-            ("Segmentation category and type - 3D Slicer General Anatomy list", *codes)
-            + ("Anatomic codes - DICOM master list", "^^", "^^")
-        )
+        codes = ["^".join(code) for code in (ANATOMICAL_STRUCTURE, self.type_code, self.modifier_code)]
+        return "~".join([_TERMINOLOGY, *codes, _REGION_TERMINOLOGY, "^^", "^^"])
 
 
 # Colors of the two organs in Slicer's general anatomy list.
@@ -93,7 +92,7 @@ def update_segmentation(segmentation, masks: OrganMasks | None, volume) -> None:
 
 
 def find_segment(segmentation, organ: OrganSegment) -> str | None:
-    """Id of the organ's segment: by our id, else by its SNOMED CT codes, else by its name; ``None`` if there is none."""
+    """Id of the organ's segment, found by our id, else SNOMED CT codes, else name; ``None`` if there is none."""
     content = segmentation.GetSegmentation()
     ids = [content.GetNthSegmentID(i) for i in range(content.GetNumberOfSegments())]
     if organ.segment_id in ids:

@@ -15,9 +15,7 @@ def show_volume(scene, volume) -> None:
     composite.SetBackgroundVolumeID(volume.GetID())
     composite.SetForegroundVolumeID(None)
     composite.SetLabelVolumeID(None)
-    composite.SetLabelOpacity(1.0)
-    slice_node = red_slice_node(scene)
-    fit_slice(slice_node, volume)
+    fit_slice(red_slice_node(scene), volume)
 
 
 def red_slice_node(scene):
@@ -29,24 +27,28 @@ def red_slice_node(scene):
 
 def fit_slice(slice_node, volume) -> None:
     """Axial slice through the image, so that the whole image is seen in the view's present shape."""
+    columns, rows, _ = volume.GetImageData().GetDimensions()
+    width, height, _ = volume.GetSpacing()
+    view = slice_node.GetDimensions()
+    if min(view[:2]) <= 1:
+        view = (*_WINDOW, 1)
+        slice_node.SetDimensions(*view)
+    scale = max(columns * width / view[0], rows * height / view[1]) * _MARGIN
+    set_axial_slice(slice_node, volume, view[0] * scale, view[1] * scale)
+
+
+def set_axial_slice(slice_node, volume, width_mm: float, height_mm: float) -> None:
+    """Axial slice of that field of view, centered on the volume."""
     import vtk
 
-    columns, rows, _ = volume.GetImageData().GetDimensions()
-    width, height, thickness = volume.GetSpacing()
-    view = slice_node.GetDimensions()
-    if min(view[:2]) < 50:
-        slice_node.SetDimensions(*_WINDOW, 1)
-        view = slice_node.GetDimensions()
-    scale = max(columns * width / view[0], rows * height / view[1]) * _MARGIN
     bounds = [0.0] * 6
     volume.GetRASBounds(bounds)
-    center = ((bounds[2 * axis] + bounds[2 * axis + 1]) / 2 for axis in range(3))
-    axial = vtk.vtkMatrix4x4()
-    axial.SetElement(0, 0, -1.0)
-    for axis, position in enumerate(center):
-        axial.SetElement(axis, 3, position)
-    slice_node.SetFieldOfView(view[0] * scale, view[1] * scale, thickness)
-    slice_node.GetSliceToRAS().DeepCopy(axial)
+    slice_to_ras = vtk.vtkMatrix4x4()
+    slice_to_ras.SetElement(0, 0, -1.0)  # the patient's right is on the left of the view
+    for axis in range(3):
+        slice_to_ras.SetElement(axis, 3, (bounds[2 * axis] + bounds[2 * axis + 1]) / 2)
+    slice_node.SetFieldOfView(width_mm, height_mm, volume.GetSpacing()[2])
+    slice_node.GetSliceToRAS().DeepCopy(slice_to_ras)
     slice_node.UpdateMatrices()
 
 

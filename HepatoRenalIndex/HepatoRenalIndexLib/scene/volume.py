@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..geometry.spacing import Calibration, SpacingSource
+from ..imaging.gray import color_mask, luma, scale_to_8_bit, significant_bits
 from ..imaging.image import InputError, Provenance, UltrasoundImage
 
 SLICE_THICKNESS_MM = 1.0
@@ -113,26 +114,18 @@ def pixels_from_volume_node(volume) -> np.ndarray:
 def image_from_volume_node(volume, *, source: str = "volume", frame: int = 0, frame_count: int = 1) -> UltrasoundImage:
     """The image in a scalar or color volume node of one slice; see :func:`pixels_from_volume_node` for the errors.
 
-    Color becomes gray by its luminance (ITU-R BT.601), colored pixels are marked. Of 16-bit values the upper 8 bits
-    are kept, unless all of them fit into 8 bits. The spacing of the node is not taken over
+    Color and 16 bits are reduced as by the file readers (``imaging.gray``). The spacing of the node is not taken over
     (:func:`calibration_from_volume_node`), nor is its window, which must not change a brightness.
     """
     pixels = pixels_from_volume_node(volume)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if pixels.dtype == np.uint16:
-        if pixels.max() > 255:
-            pixels = pixels >> 8
-            notes = ("16-bit gray levels were reduced to 8 bits.",)
-        pixels = pixels.astype(np.uint8)
+        bits = significant_bits(pixels, 16)
+        pixels = scale_to_8_bit(pixels, bits)
+        notes = (f"The {bits}-bit gray values were scaled to 8 bits.",)
     provenance = Provenance(source, frame, frame_count, file_format="volume")
     if pixels.ndim == 2:
         return UltrasoundImage(pixels.copy(), provenance, notes=notes)
-    gray, color = _gray_and_color(pixels)
-    return UltrasoundImage(gray, provenance, color=color if color.any() else None, notes=notes)
-
-
-def _gray_and_color(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Luminance (uint8) and the mask of colored pixels (bool) of ``(rows, columns, 3)`` uint8."""
-    color = (pixels.max(axis=2).astype(int) - pixels.min(axis=2)) > 24
-    gray = np.rint(pixels @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
-    return gray, color
+    gray = luma(pixels)
+    color, tint = color_mask(pixels, gray)
+    return UltrasoundImage(gray, provenance, color=color, notes=notes + tint)
