@@ -20,7 +20,7 @@ class Anatomy:
 
     ``tissue`` is the label map (uint8), ``plain`` the same without vessels, walls and cysts of liver and
     kidney; ``liver`` and ``kidney`` are the organs with everything in them; ``echo_db`` holds brightness on top of
-    the tissue's own (interfaces that face the beam, float32).
+    the tissue's own (interfaces that face the beam, float32); ``shade_db`` (<= 0) is lost under the lung's edge.
     """
 
     tissue: np.ndarray
@@ -28,6 +28,7 @@ class Anatomy:
     liver: np.ndarray
     kidney: np.ndarray
     echo_db: np.ndarray
+    shade_db: np.ndarray
 
 
 def _facing(
@@ -99,6 +100,7 @@ def paint(parameters: PhantomParameters, layout: Layout, rng: np.random.Generato
     shape = layout.depth_mm.shape
     tissue = np.full(shape, Tissue.RETROPERITONEUM, np.uint8)
     echo_db = np.zeros(shape, np.float32)
+    shade_db = np.zeros(shape, np.float32)
     scan = parameters.scan
     radius = scan.near_radius_mm
     steering = scan.angle_min if layout.geometry.far_radius == 0 else None
@@ -142,7 +144,7 @@ def paint(parameters: PhantomParameters, layout: Layout, rng: np.random.Generato
         curtain = body & (share > a.lung_curtain)
         # the lung's edge shades a part of the aperture first
         shade = np.clip((share - a.lung_curtain) / 0.12 + 1, 0, 1) - curtain
-        echo_db += np.float32(0.9 * parameters.acoustics.lung_db) * shade * body
+        shade_db = np.float32(0.9 * parameters.acoustics.lung_db) * shade * body
         liver &= ~curtain
         tissue[curtain] = Tissue.LUNG
         if has_kidney:
@@ -176,7 +178,7 @@ def paint(parameters: PhantomParameters, layout: Layout, rng: np.random.Generato
                 paint_gallbladder(parameters, layout, sign, liver, tissue, plain, vessel_rng)
         if has_kidney:
             _paint_cysts(k, layout, sign, a.offset_mm, kidney, tissue, vessel_rng)
-    return Anatomy(tissue=tissue, plain=plain, liver=liver, kidney=kidney, echo_db=echo_db)
+    return Anatomy(tissue=tissue, plain=plain, liver=liver, kidney=kidney, echo_db=echo_db, shade_db=shade_db)
 
 
 def _lateral_share(layout: Layout, mirrored: bool) -> np.ndarray:

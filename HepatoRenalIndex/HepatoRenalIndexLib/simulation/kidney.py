@@ -23,14 +23,14 @@ class KidneyShape:
         u, v = self.along / np.float32(k.half_length), self.across / np.float32(k.half_thickness)
         radius = np.sqrt(u * u + v * v)
         # the outline's waves as harmonics of the unit vector, cheaper than of the angle
-        z = (u + 1j * v) / np.maximum(radius, 1e-3)
+        z = (u + np.complex64(1j) * v) / np.maximum(radius, np.float32(1e-3))
         amplitude = rng.normal(0, 1, 4) * k.lobulation * np.array([0.7, 0.6, 0.5, 0.3])
         phase = rng.uniform(0, 2 * np.pi, 4)
         outline = np.ones(x.shape, np.float32)
         power = z
         for order in range(4):  # harmonics 2..5
             power = power * z
-            outline += (amplitude[order] * (power * np.exp(1j * phase[order])).real).astype(np.float32)
+            outline += np.float32(amplitude[order]) * (power * np.complex64(np.exp(1j * phase[order]))).real
         self.relative = (radius / outline).astype(np.float32)
         self._rng = rng
 

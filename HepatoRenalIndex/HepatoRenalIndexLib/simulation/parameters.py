@@ -46,6 +46,16 @@ class ScanParameters:
     cycles: float = 1.6  # pulse length in wavelengths, decides the axial resolution
     focus_mm: float = 90.0  # transmit focus
 
+    def __post_init__(self):
+        positive = ("rows", "columns", "spacing_mm", "aspect", "depth_mm", "width_mm", "frequency_mhz", "aperture_mm")
+        for name in (*positive, "cycles", "focus_mm"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} of a scan must be positive, got {getattr(self, name)}")
+        if self.shape is ProbeShape.UNKNOWN:
+            raise ValueError("a scan is a sector, curved or linear one")
+        if self.shape is not ProbeShape.LINEAR and not -1.5 < self.angle_min < self.angle_max < 1.5:
+            raise ValueError("the scan angles must rise from angle_min to angle_max, within 1.5 rad of straight down")
+
 
 @dataclass(frozen=True)
 class KidneyParameters:

@@ -30,7 +30,7 @@ class Phantom:
 
     ``masks`` are the organs as painted, clipped to the scan, shadowed parts included: liver with its vessels, kidney
     with cortex, medulla and sinus. ``tissue`` is uint8 of :class:`~.tissues.Tissue`; ``cortex`` is bool, cortex only;
-    ``shadow`` is True where more than 8 dB are lost that TGC does not expect; ``visible`` where the echo stands above
+    ``shadow`` is True where rib, gas, lung or poor contact take more than 8 dB; ``visible`` where the echo stands above
     the electronic noise.
 
     ``expected`` (float32) is the mean displayed gray level of every pixel over all speckle realizations. ``noise_free``

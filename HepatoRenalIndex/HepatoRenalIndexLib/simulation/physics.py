@@ -22,7 +22,7 @@ class Echo:
     """Received echo on the beam grid (depth, beam), before compression; levels in dB of normal liver.
 
     ``envelopes`` are amplitudes, one per compounded frame. ``scene_db`` is the mean intensity of everything,
-    ``plain_db`` without vessels and cysts; ``loss_db`` is the part of the attenuation that no TGC expects (shadows, poor contact),
+    ``plain_db`` without vessels and cysts. ``loss_db`` is what shadows of rib, gas and lung and poor contact take away;
     ``signal_to_noise_db`` says where anything is visible.
     """
 
@@ -111,20 +111,20 @@ class PointSpread:
         count = layout.beam_angle.size
         frequency = (2 * np.pi * np.fft.fftfreq(count)).astype(np.float32)
         transfer = np.exp(-0.5 * (self._sigma[:, None] * frequency) ** 2)
-        self._transfer = transfer / np.sqrt((transfer**2).mean(axis=1, keepdims=True))
+        self._transfer = (transfer / np.sqrt((transfer**2).mean(axis=1, keepdims=True))).astype(np.float32)
         # the square of the impulse response, so that intensity and amplitude agree to rounding
         response = np.fft.ifft(self._transfer, axis=1).real
         self._power = np.fft.rfft(response**2, axis=1).real.astype(np.float32)
 
     def amplitude(self, field: np.ndarray) -> np.ndarray:
         """Blur a complex field (scatterers) into the received field."""
-        field = np.fft.ifft(np.fft.fft(field, axis=1) * self._transfer, axis=1).astype(np.complex64)
+        field = np.fft.ifft(np.fft.fft(field, axis=1) * self._transfer, axis=1)
         return correlate1d(field, self._axial, axis=0, mode="nearest")
 
     def intensity(self, intensity: np.ndarray) -> np.ndarray:
         """Expected intensity behind :meth:`amplitude` of independent scatterers of that intensity."""
         count = intensity.shape[1]
-        blurred = np.fft.irfft(np.fft.rfft(intensity, axis=1) * self._power, n=count, axis=1).astype(np.float32)
+        blurred = np.fft.irfft(np.fft.rfft(intensity, axis=1) * self._power, n=count, axis=1)
         return np.maximum(correlate1d(blurred, self._axial_power, axis=0, mode="nearest"), 0)
 
 
@@ -144,9 +144,10 @@ def make_echo(parameters: PhantomParameters, layout: Layout, anatomy: Anatomy, r
 
     # two-way attenuation along the beam; the aperture averages what lies in front
     rate = attenuation[tissue] * np.float32(2 * scan.frequency_mhz * layout.axial_mm / 10)
-    rate = _average_beams(rate, 6 if scan.shape is ProbeShape.SECTOR else 9)
+    width = 6 if scan.shape is ProbeShape.SECTOR else 9
+    rate = _average_beams(rate, width)
     path = np.cumsum(rate, axis=0) - rate / 2
-    contact = _beam_loss(parameters, layout)[None]
+    contact = _beam_loss(parameters, layout)[None] - anatomy.shade_db[index]
     gain = _gain(parameters, layout)[:, None]
     received = gain - path - contact
     depth = layout.depths_mm[:, None]
@@ -167,12 +168,13 @@ def make_echo(parameters: PhantomParameters, layout: Layout, anatomy: Anatomy, r
     for _ in range(receiver.looks):
         scatterers = _complex_noise(speckle, tissue.shape, parameters.speckle_phase)
         envelopes.append(np.abs(spread.amplitude(amplitude * scatterers)))
-    nominal = 2 * receiver.tgc_db_cm_mhz * scan.frequency_mhz * depth / 10
+    shadowing = np.isin(tissue, (Tissue.RIB, Tissue.BOWEL_GAS))
+    shadow = np.cumsum(_average_beams(np.where(shadowing, rate, 0), width), axis=0)
     return Echo(
         envelopes=tuple(envelopes),
         scene_db=_decibel(total),
         plain_db=_decibel(total_plain),
-        loss_db=(path - nominal + contact).astype(np.float32),
+        loss_db=(shadow + contact).astype(np.float32),
         signal_to_noise_db=_decibel(total - noise) - _decibel(noise),
     )
 
