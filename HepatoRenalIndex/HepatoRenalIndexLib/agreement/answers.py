@@ -182,10 +182,7 @@ def _answer(row: dict[str, str], columns: set[str]) -> Answer | None:
     if not row["liver_mean"] or not row["kidney_mean"]:
         return None
     liver, kidney = _number(row, "liver_mean"), _number(row, "kidney_mean")
-    if row.get("hri"):
-        hri = _number(row, "hri")
-    else:
-        hri = liver / kidney if kidney else math.nan
+    ratio = liver / kidney if kidney else math.nan
     return Answer(
         image=image,
         patient=row.get("patient") or image,
@@ -193,7 +190,7 @@ def _answer(row: dict[str, str], columns: set[str]) -> Answer | None:
         session=row.get("session") or "1",
         liver=liver,
         kidney=kidney,
-        hri=hri,
+        hri=_number(row, "hri") if row.get("hri") else ratio,
         liver_box=_box(row, "liver"),
         kidney_box=_box(row, "kidney"),
     )

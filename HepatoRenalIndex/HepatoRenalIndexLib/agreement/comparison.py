@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -134,7 +135,7 @@ def study_plan(table: AnswerTable) -> tuple[ComparisonPlan, ...]:
     plans = []
     sessions_of = {reader: table.sessions(reader) for reader in table.readers}
     for reader, sessions in sessions_of.items():
-        for first, second in zip(sessions, sessions[1:], strict=False):
+        for first, second in pairwise(sessions):
             plans.append(
                 ComparisonPlan(
                     f"within reader {reader}, sessions {first} and {second}",
@@ -150,12 +151,17 @@ def study_plan(table: AnswerTable) -> tuple[ComparisonPlan, ...]:
     return tuple(plans)
 
 
-def analyze(table: AnswerTable, settings: StudySettings | None = None) -> tuple[Comparison, ...]:
-    """Every comparison of :func:`study_plan` for liver, kidney and HRI; those with too few images are left out."""
+def analyze(
+    table: AnswerTable, settings: StudySettings | None = None, plans: Sequence[ComparisonPlan] | None = None
+) -> tuple[Comparison, ...]:
+    """Every comparison of ``plans`` (default :func:`study_plan`) for liver, kidney and HRI.
+
+    Comparisons with too few images are left out.
+    """
     settings = settings or StudySettings()
     patients, images = table.patients(), table.images
     found = []
-    for plan in study_plan(table):
+    for plan in study_plan(table) if plans is None else plans:
         for quantity in QUANTITIES:
             columns = [
                 np.stack([table.values(reader, session, quantity) for reader, session in members]).mean(axis=0)
