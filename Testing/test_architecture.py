@@ -19,7 +19,19 @@ MAXIMUM_LINES = 400
 
 # Never imported when a module of the library is imported, only when a function is called: they are slow to
 # load, or missing where the library still has to work (Slicer without PyTorch, a shell without Slicer).
-INSIDE_FUNCTIONS = {"torch", "monai", "ignite", "safetensors", "slicer", "vtk", "sklearn", "matplotlib", "gdcm", "tqdm"}
+INSIDE_FUNCTIONS = {
+    "torch",
+    "monai",
+    "ignite",
+    "safetensors",
+    "slicer",
+    "vtk",
+    "sklearn",
+    "matplotlib",
+    "gdcm",
+    "tqdm",
+    "SimpleITK",
+}
 
 # What is written in torch. Nothing else may import it outside a function.
 WRITTEN_IN_TORCH = ("inference.icnet", "training")
@@ -27,7 +39,7 @@ WRITTEN_IN_TORCH = ("inference.icnet", "training")
 UNSAFE_MODULES = {"pickle", "dill", "joblib", "marshal", "shelve", "cloudpickle"}
 UNSAFE_CALLS = {"eval", "exec", "compile", "os.system", "os.popen"}
 
-PACKAGE_OF = {"pillow": "PIL", "scikit-learn": "sklearn"}
+PACKAGE_OF = {"pillow": "PIL", "scikit-learn": "sklearn", "simpleitk": "SimpleITK"}
 
 
 def _names(cell: str) -> set[str]:

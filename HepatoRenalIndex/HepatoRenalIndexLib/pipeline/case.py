@@ -1,0 +1,117 @@
+"""The folder of one source file: label image, overlay, Slicer scene and a picture of its slice view."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ..imaging.image import InputError
+from ..measurement.result import FrameResult
+from .outputs import write_png
+from .overlay import draw_overlay, without_annotations
+
+LABELS_NAME = "labels.png"
+OVERLAY_NAME = "overlay.png"
+VIEW_NAME = "view.png"
+# A scene holds the frames of a clip up to this many pixels (about 200 frames of 800 x 600), beyond that every second,
+# third, ... frame, so that the memory it takes does not grow with the length of the clip.
+SCENE_PIXELS = 100_000_000
+
+
+class CaseFrames:
+    """The frames of one source on their way into its folder, stripped of what no file needs.
+
+    ``annotations`` keeps what lies outside the insonated area, burned-in text included.
+    """
+
+    def __init__(self, frame_count: int, annotations: bool = False):
+        self.results: list[FrameResult] = []
+        self.left_out = 0
+        self._annotations = annotations
+        self._frame_count = frame_count
+        self._seen = 0
+
+    def add(self, result: FrameResult) -> None:
+        """Take a frame in, or leave it out when the clip is long."""
+        step = max(1, -(-self._frame_count * result.image.pixels.size // SCENE_PIXELS))
+        self._seen += 1
+        if (self._seen - 1) % step:
+            self.left_out += 1
+            return
+        self.results.append(_slim(result if self._annotations else without_annotations(result)))
+
+    @property
+    def shown(self) -> int | None:
+        """Index of the frame for label image and overlay: the first measured one, else the first with an organ."""
+        for wanted in (lambda result: result.status == "ok", _has_organ):
+            for index, result in enumerate(self.results):
+                if wanted(result):
+                    return index
+        return None
+
+
+def _has_organ(result: FrameResult) -> bool:
+    return result.masks is not None and bool(result.masks.liver.any() or result.masks.right_kidney.any())
+
+
+def _slim(result: FrameResult) -> FrameResult:
+    """Without the maps of the placement and the masks of color and scan: 3 bytes per pixel are left of some 30."""
+    nothing = np.zeros((0, 0), np.uint8)
+    placement, geometry = result.placement, result.geometry
+    if placement is not None:
+        liver, kidney = (
+            replace(choice, class_map=nothing, cost_map=nothing.astype(np.float32))
+            for choice in (placement.liver, placement.kidney)
+        )
+        placement = replace(placement, liver=liver, kidney=kidney)
+    if geometry is not None:
+        geometry = replace(geometry, mask=nothing.astype(bool))
+    return replace(result, placement=placement, geometry=geometry, image=replace(result.image, color=None))
+
+
+class CaseWriter:
+    """Writes the folders of the cases, one after the other, with one Slicer scene for all of them.
+
+    ``problem`` says in a sentence why there are no scenes, where there are none although they were wanted.
+    """
+
+    def __init__(self, output: Path, with_scene: bool = True):
+        self.problem = ""
+        self._output = output
+        self._runtime = None
+        if with_scene:
+            from ..scene import runtime
+
+            try:
+                self._runtime = runtime.start(own_scene=True)
+            except InputError as error:
+                self.problem = str(error)
+
+    def write(self, name: str, frames: CaseFrames) -> None:
+        """Write ``<output>/<name>/``; nothing if no frame shows an organ. Files of an earlier run are removed."""
+        folder = self._output / name
+        files = [folder / LABELS_NAME, folder / OVERLAY_NAME, folder / VIEW_NAME, folder / f"{name}.mrb"]
+        for path in files:
+            path.unlink(missing_ok=True)
+        shown = frames.shown
+        if shown is None:
+            return
+        folder.mkdir(exist_ok=True)
+        result = frames.results[shown]
+        write_png(files[0], result.masks.labels())
+        write_png(files[1], draw_overlay(result))
+        if self._runtime is not None:
+            self._write_scene(files[3], name, frames.results, shown)
+
+    def _write_scene(self, path: Path, name: str, results: list[FrameResult], shown: int) -> None:
+        from ..scene import study
+
+        try:
+            study.build_case_scene(self._runtime.scene, name, results, shown)
+            study.save_mrb(self._runtime.scene, path)
+        except InputError as error:
+            self.problem = str(error)
+        finally:
+            study.clear(self._runtime.scene)
