@@ -46,9 +46,6 @@ def _draw(scene, view, mrb: Path, png: Path) -> None:
         volume = scene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
         if volume is None:
             raise InputError(f"The scene {mrb.name} has no image.")
-        for node in scene.GetNodesByClass("vtkMRMLMarkupsROINode"):
-            if node.GetDisplayNode():
-                node.GetDisplayNode().SetHandlesInteractive(False)
         partial = png.with_name(f".{png.stem}.partial.png")
         view.write(volume, corner_texts(scene), partial)
         partial.replace(png)

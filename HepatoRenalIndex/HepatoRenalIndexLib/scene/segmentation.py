@@ -37,12 +37,12 @@ class OrganSegment:
         return "~".join([_TERMINOLOGY, *codes, _REGION_TERMINOLOGY, "^^", "^^"])
 
 
-# Colors of the two organs in Slicer's general anatomy list.
-LIVER = OrganSegment("Liver", "Liver", (221 / 255, 130 / 255, 101 / 255), ("SCT", "10200004", "Liver"))
+# Slicer's own colors of liver and kidney are two browns: next to each other their outlines could not be told apart.
+LIVER = OrganSegment("Liver", "Liver", (0.95, 0.55, 0.2), ("SCT", "10200004", "Liver"))
 RIGHT_KIDNEY = OrganSegment(
     "RightKidney",
     "Right kidney",
-    (185 / 255, 102 / 255, 83 / 255),
+    (0.2, 0.6, 0.95),
     ("SCT", "64033007", "Kidney"),
     ("SCT", "24028007", "Right"),
 )
@@ -58,10 +58,10 @@ def add_segmentation(scene, masks: OrganMasks | None, volume, name: str):
     update_segmentation(segmentation, masks, volume)
     segmentation.CreateDefaultDisplayNodes()
     display = segmentation.GetDisplayNode()
-    # Outlines: a filled organ would hide the gray levels that are measured.
+    # Outlines: a filled organ would tint the gray levels that are measured.
     display.SetVisibility2DFill(True)
     display.SetVisibility2DOutline(True)
-    display.SetOpacity2DFill(0.1)
+    display.SetOpacity2DFill(0.04)
     display.SetOpacity2DOutline(1.0)
     display.SetSliceIntersectionThickness(2)
     display.SetVisibility3D(False)

@@ -14,6 +14,7 @@ _DISPLAYABLE_MANAGERS = ("vtkMRMLSegmentationsDisplayableManager2D", "vtkMRMLMar
 _LONG_SIDE = 1100  # pixels of the drawn image's longer side
 _BAND = 70  # pixels above and below the image for the corner texts
 _MINIMUM_WIDTH = 900  # pixels, for the texts
+_LABEL_SIZE, _LABEL_GAP = 17, 5  # pixels
 
 
 class SliceView:
@@ -65,12 +66,18 @@ class SliceView:
         runtime.application_logic.GetSliceLogics().AddItem(self._logic)
         self._logic.SetMRMLScene(runtime.scene)
         self._scene = runtime.scene
+        self._text_renderer = text_renderer
+        self._labels: list = []
 
     def write(self, volume, texts: Mapping[str, str], path: Path) -> None:
-        """Draw the volume with what lies over it and write a PNG file. ``texts`` are keyed by ``CORNERS``."""
+        """Draw the volume with all that lies over it and write a PNG file. ``texts`` are keyed by ``CORNERS``.
+
+        ROI nodes lose their handles and get their names above the box, where they hide nothing that is measured.
+        """
         import vtk
 
         self._fit(volume)
+        self._label_rois()
         for corner, index in CORNERS.items():
             self._annotation.SetText(index, texts.get(corner, ""))
         self._logic.UpdatePipeline()
@@ -84,6 +91,35 @@ class SliceView:
         writer.SetInputConnection(grabber.GetOutputPort())
         writer.SetFileName(str(path))
         writer.Write()
+
+    def _label_rois(self) -> None:
+        import vtk
+
+        for label in self._labels:
+            self._text_renderer.RemoveViewProp(label)
+        self._labels.clear()
+        ras_to_view = vtk.vtkMatrix4x4()
+        vtk.vtkMatrix4x4.Invert(red_slice_node(self._scene).GetXYToRAS(), ras_to_view)
+        for node in self._scene.GetNodesByClass("vtkMRMLMarkupsROINode"):
+            display = node.GetDisplayNode()
+            if display is None or node.GetNumberOfControlPoints() == 0:
+                continue
+            display.SetHandlesInteractive(False)
+            display.SetPropertiesLabelVisibility(False)
+            display.SetGlyphScale(0.1)
+            bounds = [0.0] * 6
+            node.GetRASBounds(bounds)
+            x, y, _, _ = ras_to_view.MultiplyPoint(((bounds[0] + bounds[1]) / 2, bounds[3], 0.0, 1.0))
+            label = vtk.vtkTextActor()
+            label.SetInput(node.GetName())
+            label.SetPosition(x, y + _LABEL_GAP)
+            properties = label.GetTextProperty()
+            properties.SetFontSize(_LABEL_SIZE)
+            properties.SetJustificationToCentered()
+            properties.SetColor(*display.GetSelectedColor())
+            properties.ShadowOn()
+            self._text_renderer.AddViewProp(label)
+            self._labels.append(label)
 
     def _fit(self, volume) -> None:
         """Size window and slice so that the image is whole, upright, and has a band for text above and below."""
