@@ -120,10 +120,14 @@ def random_scan(rng: np.random.Generator, kind: str, clipped: bool = False) -> S
     which = rng.integers(3)
     if which == 0:  # both sides cut
         zoom = columns / 2 / spread * rng.uniform(1.08, 1.3)
-        return replace(scan, apex=(columns / 2, top - near * zoom * np.cos(np.radians(half))), near=near * zoom, far=far * zoom)
+        return replace(
+            scan, apex=(columns / 2, top - near * zoom * np.cos(np.radians(half))), near=near * zoom, far=far * zoom
+        )
     if which == 1:  # one side cut
         shift = spread * rng.uniform(0.1, 0.35) * rng.choice([-1, 1])
         edge = spread if shift < 0 else columns - spread
         return replace(scan, apex=(edge + shift, apex_y))
     zoom = rng.uniform(1.05, 1.25) * (rows - top) / (far - near)  # bottom cut
-    return replace(scan, apex=(columns / 2, top - near * zoom * np.cos(np.radians(half))), near=near * zoom, far=far * zoom)
+    return replace(
+        scan, apex=(columns / 2, top - near * zoom * np.cos(np.radians(half))), near=near * zoom, far=far * zoom
+    )
