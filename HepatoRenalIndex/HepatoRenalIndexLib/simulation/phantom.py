@@ -20,7 +20,7 @@ from .parameters import Content, PhantomParameters, ReceiverParameters
 from .physics import acoustic_tables, make_echo
 from .tissues import Tissue
 
-_SHADOW_DB = 8.0
+_SHADOW_DB = 3.0
 _DEPTH_BIN_MM = 5.0
 
 
@@ -30,7 +30,7 @@ class Phantom:
 
     ``masks`` are the organs as painted, clipped to the scan, shadowed parts included: liver with its vessels, kidney
     with cortex, medulla and sinus. ``tissue`` is uint8 of :class:`~.tissues.Tissue`; ``cortex`` is bool, cortex only;
-    ``shadow`` is True where rib, gas, lung or poor contact take more than 8 dB; ``visible`` where the echo stands above
+    ``shadow`` is True where rib, gas, lung or poor contact take more than 3 dB; ``visible`` where the echo stands above
     the electronic noise.
 
     ``expected`` (float32) is the mean displayed gray level of every pixel over all speckle realizations. ``noise_free``

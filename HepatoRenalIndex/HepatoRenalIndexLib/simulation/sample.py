@@ -9,7 +9,6 @@ import argparse
 import hashlib
 import json
 import math
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -160,7 +159,7 @@ def _replace_file(path: Path, write: Callable[[Path], None]) -> str:
     try:
         write(temporary)
         digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
     return digest

@@ -117,7 +117,7 @@ def _jpeg(pixels: np.ndarray) -> bytes:
 
 
 def write_dicom(path: Path, name: str, phantoms: list[Phantom], encoding: Encoding) -> None:
-    """Write the frames ``phantoms`` of the case ``name`` as one DICOM file. Raises ``OSError`` if it cannot be written."""
+    """Write the frames of the case ``name`` as one DICOM file. Raises ``OSError`` if it cannot be written."""
     first = phantoms[0]
     frames = np.stack([phantom.image.pixels for phantom in phantoms])
     dataset = Dataset()
