@@ -145,7 +145,9 @@ def _checked_codestream(data: bytes, layout: PixelLayout) -> Codestream:
 
 def _with_pydicom(file: BinaryIO, layout: PixelLayout, index: int) -> np.ndarray:
     decoder = get_decoder(layout.transfer_syntax)
-    array, _ = decoder.as_array(file, index=index, raw=True, **layout.options())
+    # One decoder only: trying a second one on a damaged frame gains nothing and can take seconds.
+    plugin = next((name for name in ("pyjpegls", "pillow", "gdcm") if name in decoder.available_plugins), "")
+    array, _ = decoder.as_array(file, index=index, raw=True, decoding_plugin=plugin, **layout.options())
     return array
 
 

@@ -49,6 +49,7 @@ class DicomFile(UltrasoundFile):
         self._pixel_spacing, spacing_notes = read_pixel_spacing(dataset)
         self._notes = notes + spacing_notes
         self._dataset = dataset
+        self._manufacturer, self._model = text(dataset, "Manufacturer"), text(dataset, "ManufacturerModelName")
         self._scale: MonochromeScale | None = None
 
     def _check_length(self, length: int | None) -> None:
@@ -115,6 +116,6 @@ class DicomFile(UltrasoundFile):
             file_format="DICOM",
             transfer_syntax=self._layout.transfer_syntax.name,
             photometric_interpretation=self._layout.photometric,
-            manufacturer=text(self._dataset, "Manufacturer"),
-            model=text(self._dataset, "ManufacturerModelName"),
+            manufacturer=self._manufacturer,
+            model=self._model,
         )

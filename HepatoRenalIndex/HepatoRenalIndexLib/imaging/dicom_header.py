@@ -50,15 +50,15 @@ _MAX_TEXT = 64  # characters of manufacturer and model
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep pydicom silent: its warnings quote header values."""
-    logger = logging.getLogger("pydicom")
-    before = logger.disabled
-    logger.disabled = True
+    logger = logging.getLogger("pydicom")  # its children take the level from it
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.disabled = before
+        logger.setLevel(before)
 
 
 def read_header(file: BinaryIO) -> tuple[Dataset, UID, BinaryIO]:

@@ -9,10 +9,14 @@ from pathlib import Path
 
 from .reader import file_type
 
-# Companions of images that are not images; whatever else lies in a folder is a row of the result, readable or not.
-_COMPANIONS = frozenset(
-    [".avi", ".bat", ".bib", ".bmp", ".cfg", ".conf", ".csv", ".db", ".doc", ".docx", ".exe", ".gif", ".gz", ".htm", ".html", ".ini", ".json", ".jsonl", ".lnk", ".lock", ".log", ".md", ".mov", ".mp4", ".mrb", ".mrml", ".nii", ".npy", ".npz", ".nrrd", ".pdf", ".ppt", ".pptx", ".ps1", ".py", ".rst", ".rtf", ".sh", ".sha256", ".sql", ".sqlite", ".svg", ".tar", ".toml", ".tsv", ".txt", ".url", ".xls", ".xlsx", ".xml", ".yaml", ".yml", ".zip"]
-)
+# What lies beside images and is none: tables, documents, scripts, archives, formats that are not read
+_COMPANIONS = frozenset({
+    ".avi", ".bat", ".bib", ".bmp", ".cfg", ".conf", ".csv", ".db", ".doc", ".docx", ".exe", ".gif", ".gz",
+    ".htm", ".html", ".ini", ".json", ".jsonl", ".lnk", ".lock", ".log", ".md", ".mov", ".mp4", ".mrb", ".mrml",
+    ".nii", ".npy", ".npz", ".nrrd", ".pdf", ".ppt", ".pptx", ".ps1", ".py", ".rst", ".rtf", ".sh", ".sha256",
+    ".sql", ".sqlite", ".svg", ".tar", ".toml", ".tsv", ".txt", ".url", ".xls", ".xlsx", ".xml", ".yaml",
+    ".yml", ".zip",
+})  # fmt: skip
 _IMAGES = frozenset([".dcm", ".dicom", ".ima", ".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff"])
 _LITTER = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "$recycle.bin", "__macosx", "dicomdir"})
 
@@ -131,4 +135,4 @@ def _with_unique_sources(found: list[tuple[Path, InputFile]]) -> list[InputFile]
 
 def _name(path: Path) -> str:
     """The last part of a path, also of "." and "..": never more, since a full path may identify a patient."""
-    return path.name or Path(os.path.abspath(path)).name or "input"
+    return (path.resolve().name if path.name in ("", "..") else path.name) or "input"

@@ -16,10 +16,11 @@ import numpy as np
 CHROMA_THRESHOLD = 32  # gray levels between the largest and the smallest of R, G, B
 TINT_NOTE = "The gray scale is tinted (chroma map); brightness is the luma of the tinted pixels."
 
-_TINT_RANGE = (48, 200)  # luma where a chroma map shows: black and white carry no hue, bright text is white
+_TINT_RANGE = (32, 200)  # luma where a chroma map shows: black and white carry no hue, bright text is white
 _TINT_SHARE = 0.85  # of the pixels in that range that must share one hue
 _TINT_MINIMUM = 0.01  # of the image that must lie in that range to call anything a tint
-_TINT_CHROMA = 8  # a pale tint differs by less than what counts as a color
+_TINT_CHROMA = 0.12  # of the luma; a pale tint differs by less than what counts as a color
+_TINT_LARGEST_LEVEL = 0.25  # a tinted B-mode is a ramp of many levels; a painted area has one
 _HUE_TOLERANCE = np.deg2rad(35.0)
 _LABEL_CHROMA = 24  # gray within this, when asking whether samples are RGB or YCbCr
 
@@ -64,8 +65,10 @@ def color_mask(rgb: np.ndarray, gray: np.ndarray) -> tuple[np.ndarray, tuple[str
     if np.count_nonzero(visible) < _TINT_MINIMUM * gray.size:
         return colored, ()
     # Most images are not tinted; the count of pixels with some chroma says so before any hue is computed.
-    tintable = visible & (spread > _TINT_CHROMA)
+    tintable = visible & (spread > np.maximum(_TINT_CHROMA * gray, 4))
     if np.count_nonzero(tintable) < _TINT_SHARE * np.count_nonzero(visible):
+        return colored, ()
+    if np.bincount(gray[tintable]).max() > _TINT_LARGEST_LEVEL * np.count_nonzero(tintable):
         return colored, ()
     hues = _hue(rgb[tintable])
     tint = np.angle(np.mean(np.exp(1j * hues)))

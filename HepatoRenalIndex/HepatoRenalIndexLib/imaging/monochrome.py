@@ -65,8 +65,8 @@ class MonochromeScale:
         elif samples.min() < 0:
             raise InputError("The gray values are signed and have no window; export the image with 8 bits.")
         else:
-            notes_bits = max(self._bits, significant_bits(samples, self._stored_bits))
-            pixels = scale_to_8_bit(samples, notes_bits)
+            # A later frame may be the first to use more bits; ratios within a frame stay right.
+            pixels = scale_to_8_bit(samples, max(self._bits, significant_bits(samples, self._stored_bits)))
         return (255 - pixels if self._inverted else pixels), self._notes
 
     def _through_window(self, samples: np.ndarray) -> np.ndarray:
