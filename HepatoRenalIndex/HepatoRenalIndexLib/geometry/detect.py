@@ -37,7 +37,7 @@ def detect_scan_geometry(pixels: np.ndarray, *, color: np.ndarray | None = None,
     outline = _best_outline(foreground, envelope, aspect)
     if outline is None:
         return _unknown(foreground, aspect)
-    outline = refine(outline, pixels, color, foreground, aspect)
+    outline = refine(outline, foreground, aspect)
     outline = widen(outline, pixels, foreground, aspect)
     return _as_geometry(outline, pixels.shape, aspect)
 

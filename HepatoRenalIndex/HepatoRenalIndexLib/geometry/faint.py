@@ -28,7 +28,7 @@ def widen(outline: Outline, pixels: np.ndarray, foreground: Foreground, aspect: 
     y = (np.arange(sample.shape[0]) * step + step // 2) * aspect
     x = np.arange(sample.shape[1], dtype=float) * step + step // 2
     x, y = x[None, :], y[:, None]
-    lit = (sample > foreground.level) & ~bright
+    lit = foreground.lit[step // 2 :: step, step // 2 :: step] & ~bright
     if outline.apex is None:
         depth, thick = np.broadcast_to(y, sample.shape), 2.0 * step * aspect
     else:

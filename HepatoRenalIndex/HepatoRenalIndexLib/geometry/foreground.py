@@ -15,17 +15,25 @@ _REDUCED_SIDE = 320  # longest side of the reduced image, pixels
 _DENSE = 0.6  # share of lit pixels that makes a neighborhood tissue; lines of text reach about 0.45
 _TEXTURED = 0.12  # share of lit pixels that must differ from their left neighbor
 _SOLID = 0.2  # share of pixels whose neighbors are lit too; bold text is dense but hardly solid
+_DARKEST_SCREEN = 64  # the empty screen is darker than this
 _SMALLEST_PART = 0.01  # components smaller than this share of the largest are clutter
 
 
 @dataclass(frozen=True)
 class Foreground:
-    """Tissue of one frame: ``area`` is bool at ``1 / scale`` of the resolution, ``level`` the highest black value."""
+    """Tissue of one frame: ``area`` is bool at ``1 / scale`` of the resolution, ``lit`` at full resolution.
+
+    ``lit`` is True where a pixel differs from the empty screen and is not colored.
+    """
 
     area: np.ndarray
+    lit: np.ndarray
     scale: int
-    level: int
-    shape: tuple[int, int]  # (rows, columns) of the source image
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(rows, columns)`` of the source image."""
+        return self.lit.shape
 
     def to_source(self, index):
         """Source pixel coordinate of the center of reduced row or column ``index`` (scalar or array)."""
@@ -49,15 +57,23 @@ class Envelope:
     touches: dict[str, float]
 
 
-def black_level(pixels: np.ndarray) -> int:
-    """Highest gray value of the black background of uint8 ``pixels``.
+def find_background(pixels: np.ndarray) -> tuple[int, int]:
+    """Gray value of the empty screen in uint8 ``pixels``, and how far noise moves it.
 
-    The background is the commonest of the dark values; lossy compression spreads it by a few levels.
+    The screen is the commonest flat dark value, on the border of the image above all: it may be drawn lighter than
+    the darkest tissue. Lossy compression spreads it by a few levels.
     """
-    counts = np.bincount(pixels[::2, ::2].ravel(), minlength=256)
-    background = int(counts[:32].argmax())
-    clean = counts[background] > 20 * counts[background + 1 : background + 3].max()
-    return background + (1 if clean else 4)
+    flat = (pixels[:, 1:] == pixels[:, :-1]) & (pixels[:, 1:] < _DARKEST_SCREEN)
+    values = pixels[:, 1:]
+    counts = np.bincount(values[::2][flat[::2]], minlength=_DARKEST_SCREEN).astype(float)
+    for edge in (slice(0, 3), slice(-3, None)):
+        counts += 10 * np.bincount(values[edge][flat[edge]], minlength=_DARKEST_SCREEN)
+        counts += 10 * np.bincount(values[:, edge][flat[:, edge]], minlength=_DARKEST_SCREEN)
+    background = int(counts.argmax())
+    around = counts[background + 1 : background + 3].max(initial=0)
+    if background:
+        around = max(around, counts[background - 1])
+    return background, 0 if counts[background] > 20 * around else 4
 
 
 def _block_mean(lit: np.ndarray, scale: int) -> np.ndarray:
@@ -83,8 +99,10 @@ def _eroded(lit: np.ndarray) -> np.ndarray:
 def find_foreground(pixels: np.ndarray, color: np.ndarray | None = None) -> Foreground:
     """Tissue of uint8 ``pixels`` (rows, columns); pixels True in bool ``color`` never count as tissue."""
     scale = max(1, round(max(pixels.shape) / _REDUCED_SIDE))
-    level = black_level(pixels)
-    lit = pixels > level
+    background, noise = find_background(pixels)
+    lit = pixels > background + noise
+    if background > noise:
+        lit |= pixels < background - noise
     if color is not None:
         lit &= ~color
     varied = np.zeros_like(lit)
@@ -99,7 +117,7 @@ def find_foreground(pixels: np.ndarray, color: np.ndarray | None = None) -> Fore
     if count > 1:
         seeds = _without_clutter(labels, count)[labels]
     area = (share >= 0.5) & ndimage.binary_dilation(seeds, iterations=2)
-    return Foreground(area, scale, level, pixels.shape)
+    return Foreground(area, lit, scale)
 
 
 def _without_clutter(labels: np.ndarray, count: int) -> np.ndarray:

@@ -35,7 +35,7 @@ class Marks:
 
 
 def find_marks(pixels: np.ndarray, excluded: np.ndarray | None = None) -> Marks:
-    """Marks of uint8 ``pixels``, placed at the centers of their bounding boxes; bool ``excluded`` pixels do not count."""
+    """Marks of uint8 ``pixels`` at the centers of their bounding boxes; bool ``excluded`` pixels do not count."""
     bright = pixels >= _BRIGHT
     if excluded is not None:
         bright &= ~excluded

@@ -12,13 +12,9 @@ from .outline import Outline, Side
 _SAMPLES = 160  # edge positions sampled along each limit
 
 
-def refine(
-    outline: Outline, pixels: np.ndarray, color: np.ndarray | None, foreground: Foreground, aspect: float
-) -> Outline:
+def refine(outline: Outline, foreground: Foreground, aspect: float) -> Outline:
     """``outline`` fitted by iteratively reweighted least squares to the outermost lit pixels near its limits."""
-    lit = pixels > foreground.level
-    if color is not None:
-        lit &= ~color
+    lit = foreground.lit
     for reach in (4.0 * foreground.scale, 2.0 * foreground.scale + 1.0):
         sides = [_side_points(side, outline, lit, aspect, reach) for side in (outline.left, outline.right)]
         if outline.apex is None:

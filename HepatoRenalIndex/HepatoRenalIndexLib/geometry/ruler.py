@@ -20,6 +20,7 @@ from .scan import ProbeShape, ScanGeometry
 SHALLOWEST_MM, DEEPEST_MM = 80.0, 300.0  # of abdominal scans
 _TICKS_MM = (1.0, 2.0, 5.0, 10.0)
 _LONG_EVERY_MM = {10.0: (50.0, 100.0), 5.0: (10.0, 50.0), 2.0: (10.0,), 1.0: (5.0, 10.0)}
+_MOST_MARKS = 500  # more marks inside the scan are speckle
 _AGREEMENT = 0.03  # relative difference within which two rulers of one screen say the same
 
 
@@ -59,7 +60,7 @@ def detect_ruler(pixels: np.ndarray, geometry: ScanGeometry) -> Ruler | None:
     outside = find_marks(pixels, ndimage.binary_dilation(geometry.mask))
     candidates = _side_candidates(outside, geometry)
     everywhere = find_marks(pixels)
-    candidates += _column_candidates(everywhere if len(everywhere) else outside, geometry)
+    candidates += _column_candidates(everywhere if len(everywhere) <= _MOST_MARKS else outside, geometry)
     rulers = []
     for candidate in candidates:
         ruler = _interpret(candidate, outside)

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 @dataclass(frozen=True)
 class Scan:
-    """What is drawn. ``apex``, ``near``, ``far``, ``angles`` (degrees) for sectors; ``box`` (x0, y0, x1, y1) for linear."""
+    """What is drawn: ``apex``, ``near``, ``far``, ``angles`` (degrees) of a sector, ``box`` (x0, y0, x1, y1) if linear."""
 
     rows: int
     columns: int
