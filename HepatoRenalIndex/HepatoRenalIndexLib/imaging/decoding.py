@@ -39,6 +39,7 @@ from .image import InputError
 NATIVE = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
 _LOSSY_JPEG = (JPEGBaseline8Bit, JPEGExtended12Bit)
 _LOSSLESS_JPEG = (JPEGLossless, JPEGLosslessSV1)
+_JPEG_LS = (JPEGLSLossless, JPEGLSNearLossless)
 _JPEG2000 = (JPEG2000, JPEG2000Lossless)
 SUPPORTED = (*NATIVE, RLELossless, *_LOSSY_JPEG, *_LOSSLESS_JPEG, JPEGLSLossless, JPEGLSNearLossless, *_JPEG2000)
 
@@ -138,6 +139,9 @@ def _checked_codestream(data: bytes, layout: PixelLayout) -> Codestream:
             f"The header says {layout.columns} x {layout.rows} pixels with {layout.samples} sample(s), the compressed "
             f"image has {stream.columns} x {stream.rows} with {stream.samples}; export the image again."
         )
+    # Their decoders take seconds to notice a missing end, or fill up in silence.
+    if layout.transfer_syntax in (*_LOSSLESS_JPEG, *_JPEG_LS) and b"\xff\xd9" not in data[-64:]:
+        raise InputError("The compressed pixel data is truncated; copy or export the file again.")
     if stream.bits > layout.bits_allocated:
         raise InputError("The compressed image has more bits than its header says; export the image again.")
     return stream
