@@ -17,8 +17,8 @@ class Disagreement:
     """One patient: medians over the frames that the algorithm and all readers measured.
 
     ``liver_ratio`` and ``kidney_ratio`` are automatic brightness over the readers' mean; the ratio of the indices is
-    the first over the second. ``case`` is the frame of the largest difference. Jaccard indices are of the patient's
-    outlined frame, NaN without one.
+    the first over the second. ``case`` is the frame to show: the outlined one, else that of the largest difference.
+    Jaccard indices are of the outlined frame, NaN without one.
     """
 
     patient: int
@@ -61,7 +61,9 @@ def _patient_row(patient: int, own: list[Case], means: dict, jaccard: dict) -> D
     def median_ratio(quantity: str) -> float:
         return float(np.median([case.value(quantity) / means[quantity][case.frame.key] for case in own]))
 
-    worst = max(own, key=lambda case: abs(np.log(case.value("hri") / means["hri"][case.frame.key])))
+    def to_show(case: Case) -> tuple[bool, float]:
+        return case.frame.outline is not None, abs(np.log(case.value("hri") / means["hri"][case.frame.key]))
+
     return Disagreement(
         patient=patient,
         hri=float(np.median([case.value("hri") for case in own])),
@@ -70,7 +72,7 @@ def _patient_row(patient: int, own: list[Case], means: dict, jaccard: dict) -> D
         kidney_ratio=median_ratio("kidney"),
         liver_jaccard=jaccard.get((patient, "liver"), float("nan")),
         kidney_jaccard=jaccard.get((patient, "right_kidney"), float("nan")),
-        case=worst,
+        case=max(own, key=to_show),
     )
 
 

@@ -19,7 +19,7 @@ from .segmentation import OrganOverlap
 
 LIVER, KIDNEY, READER = "#ffd746", "#50dcff", "#ff5fa2"
 FATTY, NORMAL = "#c0392b", "#2471a3"
-MARGIN = 25  # pixels around the organs in pictures of a frame
+MARGIN = 30  # pixels around the organs in pictures of a frame
 
 
 def new_figure(columns: float, rows: float):
@@ -41,8 +41,8 @@ def save_figure(figure, path: Path) -> None:
 
 def draw_worst(overlaps: Sequence[OrganOverlap], masks: dict[CohortFrame, OrganMasks], path: Path) -> None:
     """Frames side by side: predicted outlines solid, human ones dashed."""
-    figure = new_figure(3.6 * len(overlaps), 3.5)
-    for axes, row in zip(figure.subplots(1, len(overlaps), squeeze=False)[0], overlaps, strict=True):
+    figure, panels = _panels(len(overlaps))
+    for axes, row in zip(panels, overlaps, strict=True):
         predicted = masks[row.frame]
         human = row.frame.outlined_organs(predicted.liver.shape)
         show_frame(axes, row.frame.image().pixels, predicted, human)
@@ -55,13 +55,8 @@ def draw_disagreements(
     rows: Sequence[tuple[CohortFrame, str, Sequence[tuple[Roi, str]]]], masks: dict[CohortFrame, OrganMasks], path: Path
 ) -> None:
     """Frames with ROIs: ``rows`` are (frame, title, (ROI, color) ...)."""
-    columns = min(3, len(rows))
-    lines = -(-len(rows) // columns)
-    figure = new_figure(3.8 * columns, 3.6 * lines)
-    grid = figure.subplots(lines, columns, squeeze=False).ravel()
-    for axes in grid[len(rows) :]:
-        axes.axis("off")
-    for axes, (frame, title, rois) in zip(grid, rows, strict=False):
+    figure, panels = _panels(len(rows))
+    for axes, (frame, title, rois) in zip(panels, rows, strict=True):
         show_frame(axes, frame.image().pixels, masks.get(frame), None, [roi for roi, _ in rois])
         for roi, color in rois:
             _rectangle(axes, roi, color)
@@ -168,6 +163,17 @@ def draw_phantoms(summaries: Sequence[PhantomSummary], masks: str, path: Path) -
         axes.set_title(name, fontsize=9)
     figure.axes[0].set_ylabel("measured minus truth (blue: at the ROIs, red: of the frame)", fontsize=7)
     save_figure(figure, path)
+
+
+def _panels(count: int):
+    """A figure with ``count`` panels, three in a row."""
+    columns = min(3, count)
+    lines = -(-count // columns)
+    figure = new_figure(3.8 * columns, 3.4 * lines)
+    grid = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axes in grid[count:]:
+        axes.axis("off")
+    return figure, grid[:count]
 
 
 def _rectangle(axes, roi: Roi, color: str) -> None:

@@ -90,7 +90,11 @@ def phantom_settings(bodies: int = DEFAULT_BODIES, seed: int = 0) -> tuple[Phant
                 f"{fat:g}": replace(base, acoustics=replace(acoustics, fat_fraction=fat))
                 for fat in (0.02, 0.1, 0.2, 0.35)
             },
-            "rib shadows": {str(ribs): replace(base, anatomy=replace(anatomy, ribs=ribs)) for ribs in (0, 1, 2)},
+            "rib shadows": {
+                # under the wide footprint of a curved array, where ribs do get in the way
+                str(ribs): replace(base, scan=curved_scan(), anatomy=replace(anatomy, ribs=ribs))
+                for ribs in (0, 2, 4)
+            },
             "lost contact (dB)": {
                 f"{loss:g}": replace(base, receiver=replace(receiver, contact_loss_db=(loss, loss)))
                 for loss in (0.0, 10.0, 25.0)

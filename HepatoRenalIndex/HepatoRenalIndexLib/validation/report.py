@@ -256,7 +256,7 @@ def _failures(validation: Validation, out: Path) -> str:
         [
             (
                 row.case.frame,
-                f"{row.case.frame.name}: HRI {row.case.value('hri'):.2f}, readers {row.readers_hri:.2f}",
+                f"{row.case.frame.name}: HRI {row.case.value('hri'):.2f}, readers (median) {row.readers_hri:.2f}",
                 [*_automatic_rois(row.case), *_reader_rois(validation, row.case.frame.key)],
             )
             for row in worst

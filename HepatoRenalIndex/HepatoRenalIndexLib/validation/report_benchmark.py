@@ -61,8 +61,8 @@ def benchmark_text(benchmark: Benchmark, frames: str) -> str:
                     ),
                 ],
             )
-            + f"\nSame window: {'yes' if search.same_window else 'no'}. Largest difference of a class mean: "
-            f"{number(search.mean_difference, 2)} gray levels.\n"
+            + f"\nSame window: {'yes' if search.same_window else 'no'}. Mean log-likelihood per pixel here minus "
+            f"scikit-learn's: {search.likelihood_gain:+.4f}.\n"
         )
     memory = benchmark.memory
     if memory is not None:
