@@ -46,6 +46,7 @@ def draw_display(pixels: np.ndarray, geometry: ScanGeometry, parameters: Phantom
     if display.ecg:
         _ecg(draw, rng, rows, columns, int(rng.integers(90, 220)))
     _text(image, rng, display, geometry, ink, scale)
+    _calipers(draw, rng, display, geometry, ink, scale)
     return np.asarray(image)
 
 
@@ -137,6 +138,21 @@ def _ecg(draw, rng, rows: int, columns: int, ink: int) -> None:
     )
     y = rows * rng.uniform(0.9, 0.97) - height * wave
     draw.line(list(zip(time.tolist(), y.tolist(), strict=True)), fill=ink)
+
+
+def _calipers(draw, rng, display: DisplayParameters, geometry: ScanGeometry, ink: int, scale: int) -> None:
+    """Crosses joined by a dotted line, inside the scan."""
+    inside = np.flatnonzero(geometry.mask)
+    columns = geometry.mask.shape[1]
+    arm = scale / 3
+    for _ in range(display.calipers):
+        (y0, x0), (y1, x1) = (divmod(int(inside[rng.integers(inside.size)]), columns) for _ in range(2))
+        for x, y in ((x0, y0), (x1, y1)):
+            draw.line([(x - arm, y), (x + arm, y)], fill=ink)
+            draw.line([(x, y - arm), (x, y + arm)], fill=ink)
+        dots = max(2, int(np.hypot(x1 - x0, y1 - y0) / 5))
+        for share in np.linspace(0, 1, dots):
+            draw.point([(x0 + share * (x1 - x0), y0 + share * (y1 - y0))], fill=ink)
 
 
 def _text(image, rng, display: DisplayParameters, geometry: ScanGeometry, ink: int, scale: int) -> None:

@@ -155,6 +155,7 @@ class DisplayParameters:
     gray_bar: str = "right"  # "left", "right", "none"
     ecg: bool = False
     logo: bool = True  # probe orientation mark
+    calipers: int = 0  # 0..3 distance measurements drawn over the scan
     background: int = 0  # gray level of the surround, 0..20
     seed: int = 0  # decides text and positions
 

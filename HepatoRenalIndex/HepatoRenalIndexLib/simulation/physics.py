@@ -57,9 +57,10 @@ def _texture(parameters: PhantomParameters, layout: Layout, tissue: np.ndarray, 
     shape = tissue.shape
     lateral = float(np.median(layout.lateral_mm))
     ax = layout.axial_mm
-    streaks = smooth_noise(rng, shape, (1.5 / ax, 14.0 / lateral))
-    blotches = smooth_noise(rng, shape, (5.0 / ax, 6.0 / lateral))
-    broad = smooth_noise(rng, shape, (25.0 / ax, 30.0 / lateral))
+    scale = min(parameters.scan.depth_mm / 160.0, 1.0)  # small bodies have fine texture
+    streaks = smooth_noise(rng, shape, (1.5 * scale / ax, 14.0 * scale / lateral))
+    blotches = smooth_noise(rng, shape, (5.0 * scale / ax, 6.0 * scale / lateral))
+    broad = smooth_noise(rng, shape, (25.0 * scale / ax, 30.0 * scale / lateral))
     return streak[tissue] * streaks + mottle[tissue] * (blotches + broad) * np.float32(0.7)
 
 

@@ -183,6 +183,7 @@ def _display(rng: np.random.Generator) -> DisplayParameters:
         gray_bar=str(rng.choice(["left", "right", "right", "none"])),
         ecg=_chance(rng, 0.2),
         logo=_chance(rng, 0.8),
+        calipers=int(rng.integers(1, 3)) if _chance(rng, 0.08) else 0,
         background=int(rng.integers(1, 14)) if _chance(rng, 0.15) else 0,
         seed=int(rng.integers(2**31)),
     )

@@ -35,6 +35,7 @@ from .tissues import Tissue
 TRUTH_FILE = "truth.json"
 CLIP_FRAMES = 12
 
+_ORIGIN = "Simulated by HepatoRenalIndexLib.simulation.sample; no patient and no scanner was involved."
 _HRI_DEFINITION = (
     "Mean noise-free displayed gray level of liver parenchyma divided by that of renal cortex, unshadowed, averaged in "
     "5 mm bins of depth along the beam with equal weights for both tissues. Noise-free means expected over all speckle "
@@ -221,7 +222,7 @@ def write_sample_data(folder: Path | str) -> Path:
                 "frames": frames,
             }
         )
-    truth = {"true_hri_definition": _HRI_DEFINITION, "cases": cases, "sha256": checksums}
+    truth = {"origin": _ORIGIN, "true_hri_definition": _HRI_DEFINITION, "cases": cases, "sha256": checksums}
     path = folder / TRUTH_FILE
     text = json.dumps(truth, indent=1) + "\n"
     _replace_file(path, lambda target: target.write_text(text, encoding="utf-8"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,50 +19,18 @@ CASES = {case["name"]: case for case in TRUTH["cases"]}
 
 # Type 1 and 2 attributes of the Patient, General Study, General Series, General Equipment, General Image, Image Pixel,
 # US Image and SOP Common modules (PS3.3 C.7, C.8.5.6, C.12.1)
-REQUIRED = [
-    "SOPClassUID",
-    "SOPInstanceUID",
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyInstanceUID",
-    "StudyDate",
-    "StudyTime",
-    "ReferringPhysicianName",
-    "StudyID",
-    "AccessionNumber",
-    "Modality",
-    "SeriesInstanceUID",
-    "SeriesNumber",
-    "Manufacturer",
-    "InstanceNumber",
-    "PatientOrientation",
-    "SamplesPerPixel",
-    "PhotometricInterpretation",
-    "Rows",
-    "Columns",
-    "BitsAllocated",
-    "BitsStored",
-    "HighBit",
-    "PixelRepresentation",
-    "PixelData",
-    "ImageType",
-    "LossyImageCompression",
-]
-REGION_REQUIRED = [
-    "RegionSpatialFormat",
-    "RegionDataType",
-    "RegionFlags",
-    "RegionLocationMinX0",
-    "RegionLocationMinY0",
-    "RegionLocationMaxX1",
-    "RegionLocationMaxY1",
-    "PhysicalUnitsXDirection",
-    "PhysicalUnitsYDirection",
-    "PhysicalDeltaX",
-    "PhysicalDeltaY",
-]
+REQUIRED = (
+    "SOPClassUID", "SOPInstanceUID", "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyInstanceUID",
+    "StudyDate", "StudyTime", "ReferringPhysicianName", "StudyID", "AccessionNumber", "Modality", "SeriesInstanceUID",
+    "SeriesNumber", "Manufacturer", "InstanceNumber", "PatientOrientation", "SamplesPerPixel",
+    "PhotometricInterpretation", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation",
+    "PixelData", "ImageType", "LossyImageCompression",
+)  # fmt: skip
+REGION_REQUIRED = (
+    "RegionSpatialFormat", "RegionDataType", "RegionFlags", "RegionLocationMinX0", "RegionLocationMinY0",
+    "RegionLocationMaxX1", "RegionLocationMaxY1", "PhysicalUnitsXDirection", "PhysicalUnitsYDirection",
+    "PhysicalDeltaX", "PhysicalDeltaY",
+)  # fmt: skip
 
 
 def _gray(dataset) -> np.ndarray:
@@ -145,7 +114,7 @@ def test_simulating_again_gives_the_shipped_pixels_and_truth(name):
 
 def test_frames_of_the_clip_differ_and_the_kidney_moves():
     frames = _gray(dcmread(FOLDER / "clip.dcm")).astype(int)
-    assert all(np.abs(a - b).mean() > 1 for a, b in zip(frames, frames[1:], strict=False))
+    assert all(np.abs(a - b).mean() > 1 for a, b in pairwise(frames))
     centers = []
     for frame in CASES["clip"]["frames"]:
         labels = np.asarray(Image.open(FOLDER / frame["labels"]))
