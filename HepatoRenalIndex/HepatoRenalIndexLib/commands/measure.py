@@ -21,7 +21,8 @@ files written:
   OUT/measurements.csv      one row per frame; status is ok or error, message says what is wrong
   OUT/<case>/overlay.png    the image with the organs' outlines and both ROIs
   OUT/<case>/labels.png     0 background, 1 liver, 2 right kidney
-  OUT/<case>/<case>.mrb     scene for 3D Slicer
+  OUT/<case>/<case>.mrb     scene for 3D Slicer: image, masks, ROIs, table
+  OUT/<case>/view.png       slice view of that scene
   OUT/run.json              settings, model and version of the run
 Of a clip, overlay and labels show the first frame that could be measured. A run that was stopped goes on where it
 was when it is started again with the same arguments.

@@ -92,7 +92,10 @@ def measure_files(
     output = Path(output)
     files = [file for file in find_inputs(inputs) if not _lies_in(file.path, output)]
     if all(file.error for file in files):
-        raise InputError(files[0].error if files else "There is nothing to measure; give files or folders.")
+        nothing = (
+            f"{files[0].source}: {files[0].error}" if files else "There is nothing to measure; give files or folders."
+        )
+        raise InputError(nothing)
     prepare_folder(output)
     if segmenter is None:
         from ..inference.bundle import load_segmenter
@@ -115,13 +118,15 @@ def measure_files(
                 counts["resumed"] += 1
             table.add(rows)
             counts.update(row["status"] for row in rows)
+        writer.draw_views()
         if progress is not None:
             progress(len(files), len(files), "")
     except BaseException:
         table.interrupt()
         raise
-    problems = (writer.problem,) if writer.problem else ()
-    return BatchSummary(table.finish(), counts["ok"], counts["error"], counts["resumed"], segmenter.identity, problems)
+    return BatchSummary(
+        table.finish(), counts["ok"], counts["error"], counts["resumed"], segmenter.identity, tuple(writer.problems)
+    )
 
 
 def _lies_in(path: Path, folder: Path) -> bool:
@@ -185,6 +190,7 @@ def _measure_file(
 ) -> list[Row]:
     """The rows of one file; its folder is written on the way. What is wrong with a file ends here, as a row."""
     tell(0.0)
+    writer.clear(case)
     if file.error:
         return [error_row(file.source, file.error)]
     try:

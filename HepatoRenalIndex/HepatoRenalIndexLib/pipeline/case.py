@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ VIEW_NAME = "view.png"
 # A scene holds the frames of a clip up to this many pixels (about 200 frames of 800 x 600), beyond that every second,
 # third, ... frame, so that the memory it takes does not grow with the length of the clip.
 SCENE_PIXELS = 100_000_000
+VIEWS_AT_A_TIME = 25
 
 
 class CaseFrames:
@@ -74,44 +76,83 @@ def _slim(result: FrameResult) -> FrameResult:
 class CaseWriter:
     """Writes the folders of the cases, one after the other, with one Slicer scene for all of them.
 
-    ``problem`` says in a sentence why there are no scenes, where there are none although they were wanted.
+    Slice views are drawn by a process of their own, for several cases at a time: call :meth:`draw_views` at the end.
+    ``problems`` are sentences on what could not be written although it was wanted.
     """
 
     def __init__(self, output: Path, with_scene: bool = True):
-        self.problem = ""
+        self.problems: list[str] = []
         self._output = output
         self._runtime = None
+        self._views: list[tuple[Path, Path]] = []
         if with_scene:
             from ..scene import runtime
 
             try:
                 self._runtime = runtime.start(own_scene=True)
             except InputError as error:
-                self.problem = str(error)
+                self._report(str(error))
+        self._draws = self._runtime is not None and not _in_slicer()
+
+    def clear(self, name: str) -> None:
+        """Remove what an earlier run wrote into ``<output>/<name>/``."""
+        for path in self._files(name):
+            path.unlink(missing_ok=True)
+        with suppress(OSError):  # not there, or holds files of somebody else
+            (self._output / name).rmdir()
+
+    def _files(self, name: str) -> tuple[Path, Path, Path, Path]:
+        """Label image, overlay, scene and slice view of a case."""
+        folder = self._output / name
+        return folder / LABELS_NAME, folder / OVERLAY_NAME, folder / f"{name}.mrb", folder / VIEW_NAME
 
     def write(self, name: str, frames: CaseFrames) -> None:
-        """Write ``<output>/<name>/``; nothing if no frame shows an organ. Files of an earlier run are removed."""
-        folder = self._output / name
-        files = [folder / LABELS_NAME, folder / OVERLAY_NAME, folder / VIEW_NAME, folder / f"{name}.mrb"]
-        for path in files:
-            path.unlink(missing_ok=True)
+        """Write ``<output>/<name>/``; nothing if no frame shows an organ."""
+        labels, overlay, scene, view = self._files(name)
         shown = frames.shown
         if shown is None:
             return
-        folder.mkdir(exist_ok=True)
+        labels.parent.mkdir(exist_ok=True)
         result = frames.results[shown]
-        write_png(files[0], result.masks.labels())
-        write_png(files[1], draw_overlay(result))
-        if self._runtime is not None:
-            self._write_scene(files[3], name, frames.results, shown)
+        write_png(labels, result.masks.labels())
+        write_png(overlay, draw_overlay(result))
+        if self._runtime is not None and self._write_scene(scene, name, frames.results, shown) and self._draws:
+            self._views.append((scene, view))
+            if len(self._views) >= VIEWS_AT_A_TIME:
+                self.draw_views()
 
-    def _write_scene(self, path: Path, name: str, results: list[FrameResult], shown: int) -> None:
+    def _write_scene(self, path: Path, name: str, results: list[FrameResult], shown: int) -> bool:
         from ..scene import study
 
         try:
             study.build_case_scene(self._runtime.scene, name, results, shown)
             study.save_mrb(self._runtime.scene, path)
         except InputError as error:
-            self.problem = str(error)
+            self._report(f"{name}: {error}")
+            return False
         finally:
             study.clear(self._runtime.scene)
+        return True
+
+    def draw_views(self) -> None:
+        """Draw the slice views of the scenes written since the last call."""
+        if not self._views:
+            return
+        from ..scene.render import NO_GL, render_scenes
+
+        messages = render_scenes(self._views)
+        self._views.clear()
+        for message in filter(None, messages):
+            self._report(message)
+        self._draws = NO_GL not in messages  # it will not work for the next ones either
+
+    def _report(self, problem: str) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+
+def _in_slicer() -> bool:
+    """Whether this is the running application: its Python has no process of its own to draw in."""
+    import slicer
+
+    return getattr(slicer, "app", None) is not None

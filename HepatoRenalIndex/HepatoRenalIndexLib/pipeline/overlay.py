@@ -28,19 +28,28 @@ NARROWEST = 480  # pixels; a smaller image is enlarged by a whole factor, so tha
 def without_annotations(result: FrameResult) -> FrameResult:
     """The result with everything outside the insonated area black: burned-in text names patients.
 
-    Where no area was recognized, only the surroundings of the organs are kept.
+    Where no area was recognized, only the organs are kept; where the header has tissue regions, only what lies in them.
     """
-    kept = _shareable_area(result.geometry, result.masks, result.image)
+    kept = _insonated(result.geometry, result.masks, result.image) & _in_tissue_regions(result.image)
     pixels = np.where(kept, result.image.pixels, 0).astype(np.uint8)
     return replace(result, image=replace(result.image, pixels=pixels))
 
 
-def _shareable_area(geometry: ScanGeometry | None, masks: OrganMasks | None, image: UltrasoundImage) -> np.ndarray:
+def _insonated(geometry: ScanGeometry | None, masks: OrganMasks | None, image: UltrasoundImage) -> np.ndarray:
     if geometry is not None and geometry.shape is not ProbeShape.UNKNOWN:
         return geometry.mask
     if masks is None:
         return np.zeros(image.pixels.shape, bool)
     return ndimage.binary_fill_holes(masks.liver | masks.right_kidney)
+
+
+def _in_tissue_regions(image: UltrasoundImage) -> np.ndarray:
+    """True in the header's 2D tissue and color flow regions, everywhere if it has none (DICOM PS3.3 C.8.5.5)."""
+    regions = [region for region in image.regions if region.spatial_format == 1 and region.data_type in (1, 2)]
+    kept = np.full(image.pixels.shape, not regions)
+    for region in regions:
+        kept[max(region.y0, 0) : max(region.y1 + 1, 0), max(region.x0, 0) : max(region.x1 + 1, 0)] = True
+    return kept
 
 
 def draw_overlay(result: FrameResult) -> np.ndarray:
