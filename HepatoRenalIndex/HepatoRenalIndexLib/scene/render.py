@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..imaging.image import InputError
@@ -19,6 +20,7 @@ NO_GL = (
     "The picture could not be drawn because no OpenGL library works here: "
     "install one (on Debian and Ubuntu libegl1 and libgl1-mesa-dri), or do without the picture."
 )
+NOT_STARTED = "The picture could not be drawn: the drawing process did not start, or took too long."
 _SECONDS_TO_START = 120
 _SECONDS_PER_PICTURE = 30
 
@@ -40,14 +42,28 @@ def render_scenes(jobs: Sequence[tuple[str | os.PathLike, str | os.PathLike]]) -
     backends = _gl_backends()
     while backends and None in messages:
         waiting = [index for index, message in enumerate(messages) if message is None]
-        done, begun = _run_child([jobs[index] for index in waiting], backends[0])
-        for position, message in done.items():
+        child = _run_child([jobs[index] for index in waiting], backends[0])
+        for position, message in child.done.items():
             messages[waiting[position]] = message
-        if not done:
-            backends.pop(0)  # died before the first picture: this way of drawing does not work here
-        elif begun is not None and begun not in done:
-            messages[waiting[begun]] = "The picture could not be drawn: the drawing process ended unexpectedly."
+        if not child.started:
+            return [NOT_STARTED if message is None else message for message in messages]
+        if not child.ready:
+            backends.pop(0)  # this way of drawing does not work here
+        elif child.begun is not None and child.begun not in child.done:
+            messages[waiting[child.begun]] = "The picture could not be drawn: the drawing process ended unexpectedly."
+        elif not child.done:
+            return [NOT_STARTED if message is None else message for message in messages]
     return [NO_GL if message is None else message for message in messages]
+
+
+@dataclass
+class _Child:
+    """How far a child process came: see :mod:`render_process`."""
+
+    started: bool = False
+    ready: bool = False
+    begun: int | None = None
+    done: dict[int, str] = field(default_factory=dict)
 
 
 def _gl_backends() -> list[dict[str, str | None]]:
@@ -63,8 +79,7 @@ def _gl_backends() -> list[dict[str, str | None]]:
     return backends
 
 
-def _run_child(jobs: Sequence[tuple], backend: dict[str, str | None]) -> tuple[dict[int, str], int | None]:
-    """Draw in one child; returns the messages of the finished jobs and the index of the job begun last."""
+def _run_child(jobs: Sequence[tuple], backend: dict[str, str | None]) -> _Child:
     environment = {**os.environ, **{name: value for name, value in backend.items() if value is not None}}
     for name, value in backend.items():
         if value is None:
@@ -91,14 +106,17 @@ def _run_child(jobs: Sequence[tuple], backend: dict[str, str | None]) -> tuple[d
             output = error.stdout or b""
         except OSError:
             output = b""
-    done: dict[int, str] = {}
-    begun = None
+    child = _Child()
     for line in output.decode("utf-8", "replace").splitlines():
         try:
             message = json.loads(line)
-            begun = message.get("begun", begun)
-            if "done" in message:
-                done[message["done"]] = message["error"]
-        except (ValueError, AttributeError, TypeError):  # a library's own chatter
+        except ValueError:  # a library's own chatter
             continue
-    return done, begun
+        if not isinstance(message, dict):
+            continue
+        child.started |= "started" in message
+        child.ready |= "ready" in message
+        child.begun = message.get("begun", child.begun)
+        if "done" in message:
+            child.done[message["done"]] = message["error"]
+    return child

@@ -1,8 +1,9 @@
 """Child process of :mod:`render`: draws ``.mrb`` scenes as PNG files.
 
 ``python -m HepatoRenalIndexLib.scene.render_process JOBS``, where JOBS is a JSON file with a list of
-``{"mrb": path, "png": path}``. Per job one JSON line goes to the standard output when it is begun and one when it is
-done: ``{"begun": index}``, ``{"done": index, "error": sentence or ""}``.
+``{"mrb": path, "png": path}``. JSON lines on the standard output say how far it came, whatever ends the process:
+``{"started": true}``, ``{"ready": true}`` once drawing works, and per job ``{"begun": index}`` and
+``{"done": index, "error": sentence or ""}``.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ def main(jobs_path: str) -> int:
 
     jobs = json.loads(Path(jobs_path).read_text(encoding="utf-8"))
     runtime = start()
-    view = None
+    _say(started=True)
+    view = SliceView(runtime)
+    _say(ready=True)
     for index, job in enumerate(jobs):
         _say(begun=index)
-        view = view or SliceView(runtime)
         try:
             _draw(runtime.scene, view, Path(job["mrb"]), Path(job["png"]))
             _say(done=index, error="")

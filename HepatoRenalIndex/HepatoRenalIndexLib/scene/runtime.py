@@ -39,7 +39,7 @@ def start(own_scene: bool = False) -> Runtime:
     """The scene of the running Slicer, or a new empty scene made with ``slicer-core``.
 
     ``own_scene`` asks for a new scene in the running Slicer as well, for work that must not touch the user's.
-    Raises ``InputError`` where neither is there.
+    Raises ``InputError`` where neither 3D Slicer nor ``slicer-core`` is there.
     """
     try:
         import slicer
@@ -49,16 +49,19 @@ def start(own_scene: bool = False) -> Runtime:
             "install slicer-core, or work without a scene."
         ) from error
     application = getattr(slicer, "app", None)
-    if not own_scene and application is not None and getattr(slicer, "mrmlScene", None) is not None:
+    if application is None:
+        import vtk
+
+        # Slicer reports on the terminal, with paths; what went wrong is told by exceptions instead.
+        vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_OFF)
+    elif not own_scene:
         return Runtime(slicer.mrmlScene, application.applicationLogic(), desktop=True)
-    return _headless(slicer)
+    return _new_scene(slicer, desktop=application is not None)
 
 
-def _headless(slicer) -> Runtime:
+def _new_scene(slicer, desktop: bool) -> Runtime:
     import vtk
 
-    # Slicer reports on the terminal, with paths; what went wrong is told by exceptions instead.
-    vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_OFF)
     scene = slicer.vtkMRMLScene()
     # Sequences are bundles in the bundle, which Slicer packs and unpacks in its cache folder.
     cache_folder = tempfile.TemporaryDirectory(prefix="slicer-cache-")
@@ -81,4 +84,4 @@ def _headless(slicer) -> Runtime:
         logics.append(logic)
     application_logic.GetModuleLogic("Colors").AddDefaultColorNodes()
     slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene, True)
-    return Runtime(scene, application_logic, desktop=False, _kept=(*logics, *views, cache_folder))
+    return Runtime(scene, application_logic, desktop=desktop, _kept=(*logics, *views, cache_folder))

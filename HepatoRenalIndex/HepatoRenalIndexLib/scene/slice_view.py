@@ -18,7 +18,7 @@ _LABEL_SIZE, _LABEL_GAP = 17, 5  # pixels
 
 
 class SliceView:
-    """An offscreen Red view of a scene. Needs a GL library: without one, making it ends the process."""
+    """An offscreen Red view of a scene. Made without a GL library it ends the process."""
 
     def __init__(self, runtime: Runtime):
         import slicer
@@ -37,6 +37,8 @@ class SliceView:
         self._interactor.SetRenderWindow(self._window)
         self._interactor.EnableRenderOff()
         self._interactor.Initialize()
+
+        self._window.Render()  # here, not in the first picture, it shows whether there is a GL library
 
         # The image comes before the displayable managers' actors, else it would cover them.
         self._mapper = vtk.vtkImageMapper()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Sequence
@@ -88,9 +89,9 @@ def save_mrb(scene, path: str | os.PathLike) -> None:
 
     Raises ``InputError`` if the scene cannot be written.
     """
-    path = Path(path)
+    path = Path(path).absolute()
     # Slicer makes its own working folder beside the file it writes: both go into a folder of ours, on the same disk.
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".scene-") as folder:
+    with _kept_working_folder(), tempfile.TemporaryDirectory(dir=path.parent, prefix=".scene-") as folder:
         written = Path(folder) / path.name
         if not scene.WriteToMRB(str(written)) or not written.is_file():
             raise InputError(f"The scene {path.name} could not be written: check free space and permissions.")
@@ -102,7 +103,7 @@ def load_mrb(scene, path: str | os.PathLike) -> None:
     import slicer
 
     path = Path(path)
-    with tempfile.TemporaryDirectory(prefix="scene-") as folder:
+    with _kept_working_folder(), tempfile.TemporaryDirectory(prefix="scene-") as folder:
         mrml = scene.UnpackSlicerDataBundle(str(path.resolve()), folder) if path.is_file() else ""
         scene.SetURL(mrml or "")
         if not mrml or not scene.Connect(slicer.vtkMRMLMessageCollection()):
@@ -112,6 +113,11 @@ def load_mrb(scene, path: str | os.PathLike) -> None:
 def clear(scene) -> None:
     """Empty a scene made by :func:`runtime.start`: all nodes, their files, undo steps and hierarchy items."""
     scene.Clear(0)
+
+
+def _kept_working_folder():
+    """Slicer packs and unpacks in the working folder, and leaves the process there when a bundle is damaged."""
+    return contextlib.chdir(Path.cwd())
 
 
 def _hierarchy(scene):
