@@ -56,9 +56,9 @@ def _best_outline(foreground: Foreground, envelope: Envelope, aspect: float) -> 
         sides[hand] = side_candidates(getattr(envelope, name), hand, tolerance, height)
         if envelope.touches[name] > 0.3:
             sides[hand].append(Side(np.array([borders[hand], 0.0]), np.array([float(hand), 0.0])))
-        if not sides[hand]:
-            extreme = hand * np.quantile(hand * envelope.every[:, 0], 0.99)
-            sides[hand].append(Side(np.array([extreme, 0.0]), np.array([float(hand), 0.0])))
+        # A linear scan whose side is dark reaches as far as its farthest tissue.
+        extreme = hand * np.quantile(hand * envelope.every[:, 0], 0.99)
+        sides[hand].append(Side(np.array([extreme, 0.0]), np.array([float(hand), 0.0])))
     found = []
     for left in sides[-1]:
         for right in sides[1]:

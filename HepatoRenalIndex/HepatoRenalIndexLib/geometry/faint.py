@@ -39,6 +39,9 @@ def widen(outline: Outline, pixels: np.ndarray, foreground: Foreground, aspect: 
     outline = replace(outline, far=far)
     if outline.apex is None:
         return outline
+    tip = (left > 0) & (right > 0) & (depth <= outline.near) & ~bright
+    near = -_grown(-depth[tip], lit[tip], -outline.near, 0.5 * step, float(step), fewest=2)
+    outline = replace(outline, near=near)
     # Beyond the sides, layers are wedges of one degree around the same apex. Scans are symmetric, so that no side
     # grows beyond the angle of the other.
     wedge = np.radians(1.0)
@@ -57,17 +60,22 @@ def widen(outline: Outline, pixels: np.ndarray, foreground: Foreground, aspect: 
     return replace(outline, left=sides[0], right=sides[1])
 
 
-def _grown(position: np.ndarray, lit: np.ndarray, limit: float, margin: float, thickness: float) -> float:
-    """``limit`` moved outward over lit layers of ``position``, which begin ``margin`` beyond it."""
+def _grown(
+    position: np.ndarray, lit: np.ndarray, limit: float, margin: float, thickness: float, fewest: int = 12
+) -> float:
+    """``limit`` moved outward over lit layers of ``position``, which begin ``margin`` beyond it.
+
+    Layers of less than ``fewest`` pixels tell nothing.
+    """
     start = limit + margin
-    count = _layers(position, lit, start, thickness)
+    count = _layers(position, lit, start, thickness, fewest)
     if count == 0:
         return float(limit)
     tissue = position[lit & (position > start) & (position < start + count * thickness)]
     return float(np.quantile(tissue, 0.99))
 
 
-def _layers(position: np.ndarray, lit: np.ndarray, start: float, thickness: float) -> int:
+def _layers(position: np.ndarray, lit: np.ndarray, start: float, thickness: float, fewest: int) -> int:
     """Number of layers beyond ``start`` up to the last lit one before more than ``_GAP`` black ones in a row."""
     index = np.floor((position - start) / thickness).astype(np.intp)
     beyond = index >= 0
@@ -76,7 +84,7 @@ def _layers(position: np.ndarray, lit: np.ndarray, start: float, thickness: floa
     total = np.bincount(index[beyond])
     share = np.bincount(index[beyond], weights=lit[beyond], minlength=total.size) / np.maximum(total, 1)
     count = 0
-    for layer in np.flatnonzero((share > _LIT) & (total >= 12)):
+    for layer in np.flatnonzero((share > _LIT) & (total >= fewest)):
         if layer - count > _GAP:
             break
         count = int(layer) + 1

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 @dataclass(frozen=True)
 class Scan:
-    """What is drawn: ``apex``, ``near``, ``far``, ``angles`` (degrees) of a sector, ``box`` (x0, y0, x1, y1) if linear."""
+    """What is drawn: ``apex``, ``near``, ``far``, ``angles`` (degrees) of a sector, or the ``box`` (x0, y0, x1, y1)."""
 
     rows: int
     columns: int
@@ -118,8 +118,10 @@ def random_scan(rng: np.random.Generator, kind: str, clipped: bool = False) -> S
     if not clipped:
         return scan
     which = rng.integers(3)
+    # A third of the sides stays in sight.
+    most = columns / 2 / (np.sin(np.radians(half)) * (near + 0.35 * (far - near)))
     if which == 0:  # both sides cut
-        zoom = columns / 2 / spread * rng.uniform(1.08, 1.3)
+        zoom = min(columns / 2 / spread * rng.uniform(1.08, 1.3), most)
         return replace(
             scan, apex=(columns / 2, top - near * zoom * np.cos(np.radians(half))), near=near * zoom, far=far * zoom
         )
@@ -127,7 +129,7 @@ def random_scan(rng: np.random.Generator, kind: str, clipped: bool = False) -> S
         shift = spread * rng.uniform(0.1, 0.35) * rng.choice([-1, 1])
         edge = spread if shift < 0 else columns - spread
         return replace(scan, apex=(edge + shift, apex_y))
-    zoom = rng.uniform(1.05, 1.25) * (rows - top) / (far - near)  # bottom cut
+    zoom = min(rng.uniform(1.05, 1.25) * (rows - top) / (far - near), most)  # bottom cut
     return replace(
         scan, apex=(columns / 2, top - near * zoom * np.cos(np.radians(half))), near=near * zoom, far=far * zoom
     )

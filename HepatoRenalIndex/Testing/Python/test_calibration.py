@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from HepatoRenalIndexLib.geometry.calibration import calibrate
 from HepatoRenalIndexLib.geometry.ruler import Ruler
 from HepatoRenalIndexLib.geometry.scan import ProbeShape, ScanGeometry
