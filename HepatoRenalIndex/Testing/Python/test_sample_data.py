@@ -9,6 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from HepatoRenalIndexLib.geometry.calibration import calibrate
+from HepatoRenalIndexLib.geometry.spacing import SpacingSource
+from HepatoRenalIndexLib.imaging.reader import open_ultrasound
 from HepatoRenalIndexLib.simulation.sample import CLIP_FRAMES, SAMPLE_NAMES, sample_phantom, write_sample_data
 from PIL import Image
 from pydicom import dcmread
@@ -86,6 +89,21 @@ def test_the_2d_region_holds_the_spacing_and_the_organs(name):
     assert region.RegionLocationMinY0 <= rows.min() and rows.max() <= region.RegionLocationMaxY1
 
 
+@pytest.mark.parametrize("name", SAMPLE_NAMES)
+def test_the_reader_gives_the_spacing_of_the_2d_region_and_the_simulated_pixels(name):
+    phantom = sample_phantom(name)
+    with open_ultrasound(FOLDER / CASES[name]["file"]) as file:
+        assert file.frame_count == len(CASES[name]["frames"])
+        image = file.frame(0)
+    calibration = calibrate(image, phantom.geometry, area=phantom.masks.labels() > 0)
+    assert calibration.source is SpacingSource.REGION
+    assert (calibration.y_mm, calibration.x_mm) == pytest.approx(phantom.spacing_mm, rel=1e-9)
+    assert not calibration.conflict
+    for organ in (phantom.masks.liver, phantom.masks.right_kidney):
+        if organ.any():
+            assert image.pixels[organ].mean() == pytest.approx(phantom.image.pixels[organ].mean(), abs=0.5)
+
+
 def test_one_sample_has_another_region_before_the_2d_one():
     formats = [r.RegionSpatialFormat for r in dcmread(FOLDER / "curved.dcm").SequenceOfUltrasoundRegions]
     assert formats == [4, 1]
@@ -122,12 +140,19 @@ def test_frames_of_the_clip_differ_and_the_kidney_moves():
     assert centers[-1] - centers[0] == pytest.approx(5.0, abs=1.0)
 
 
-def test_writing_the_sample_twice_gives_the_same_files(tmp_path):
-    first = json.loads(write_sample_data(tmp_path / "a").read_text())
-    second = json.loads(write_sample_data(tmp_path / "b").read_text())
-    assert first == second
-    assert {path.name for path in (tmp_path / "a").iterdir()} == {*first["sha256"], "truth.json"}
-    assert first["true_hri_definition"] == TRUTH["true_hri_definition"]
+def test_writing_the_sample_leaves_complete_files_and_their_checksums(tmp_path):
+    folder = tmp_path / "sample"
+    truth = json.loads(write_sample_data(folder).read_text(encoding="utf-8"))
+    assert {path.name for path in folder.iterdir()} == {*truth["sha256"], "truth.json"}
+    for name, digest in truth["sha256"].items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+    assert set(truth["sha256"]) == set(TRUTH["sha256"])
+    # the file's identity is the same every time; its pixels are compared above
+    for case in truth["cases"]:
+        written, shipped = (dcmread(at / case["file"], stop_before_pixels=True) for at in (folder, FOLDER))
+        written.pop("LossyImageCompressionRatio", None)
+        shipped.pop("LossyImageCompressionRatio", None)
+        assert written == shipped
 
 
 def test_an_unknown_sample_or_frame_is_refused():

@@ -169,10 +169,10 @@ def test_the_envelope_of_homogeneous_tissue_is_rayleigh_distributed(shape):
     assert (inner**2).mean() == pytest.approx(1.0, abs=0.03)
 
 
-@pytest.mark.parametrize("seed", [11, 12, 13])
+@pytest.mark.parametrize("seed", [11, 12])
 def test_speckle_averages_to_the_expected_brightness(seed):
     parameters = _random(seed, content=Content.LIVER_KIDNEY)
-    count = 40
+    count = 30
     total = np.zeros(SMALL)
     for speckle_seed in range(count):
         phantom = simulate(parameters.with_speckle(speckle_seed))
@@ -210,10 +210,10 @@ def test_noise_free_hri_is_what_many_frames_measure():
 
     rois = roi_in(phantom.masks.liver), roi_in(phantom.masks.right_kidney)
     means = np.zeros(2)
-    for seed in range(40):
+    for seed in range(30):
         pixels = simulate(parameters.with_speckle(seed)).image.pixels
         means += [roi.values(pixels).mean() for roi in rois]
-    assert means[0] / means[1] == pytest.approx(phantom.noise_free_hri(*rois), rel=0.025)
+    assert means[0] / means[1] == pytest.approx(phantom.noise_free_hri(*rois), rel=0.03)
 
 
 def test_vessels_are_absent_from_the_noise_free_image():
