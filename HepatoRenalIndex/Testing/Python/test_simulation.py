@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context
 
 import numpy as np
@@ -282,18 +283,16 @@ def test_outlines_leave_out_what_cannot_be_seen():
     assert outlined.right_kidney.sum() < 0.9 * phantom.masks.right_kidney.sum()
 
 
-def _example(seed: int) -> tuple[int, int]:
-    pixels, labels, geometry = simulate_for_training(np.random.default_rng(seed), size=SMALL)
-    assert pixels.dtype == labels.dtype == np.uint8 and pixels.shape == labels.shape == geometry.mask.shape
-    assert set(np.unique(labels)) <= {0, 1, 2}
-    return int(pixels.sum()), int(labels.sum())
-
-
 def test_training_examples_are_the_same_in_a_pool_of_processes():
-    seeds = range(6)
-    with ProcessPoolExecutor(2, mp_context=get_context("fork")) as pool:
-        pooled = list(pool.map(_example, seeds))
-    assert pooled == [_example(seed) for seed in seeds]
+    example = partial(simulate_for_training, size=SMALL)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        pooled = list(pool.map(example, [np.random.default_rng(seed) for seed in range(5)]))
+    for seed, (pixels, labels, geometry) in enumerate(pooled):
+        assert pixels.dtype == labels.dtype == np.uint8
+        assert pixels.shape == labels.shape == geometry.mask.shape == SMALL
+        assert set(np.unique(labels)) <= {0, 1, 2}
+        again = example(np.random.default_rng(seed))
+        assert np.array_equal(pixels, again[0]) and np.array_equal(labels, again[1])
 
 
 @pytest.mark.parametrize(
