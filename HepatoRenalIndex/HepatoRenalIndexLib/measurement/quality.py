@@ -13,6 +13,7 @@ import numpy as np
 from ..geometry.scan import ProbeShape, ScanGeometry
 from ..geometry.spacing import Calibration, SpacingSource
 from ..imaging.image import UltrasoundImage
+from .anatomy import implausible_kidney
 from .flags import Flag
 from .organs import OrganMasks
 from .result import RoiStatistics
@@ -66,6 +67,9 @@ def quality_flags(
             if confidence is not None and confidence < thresholds.confidence:
                 reason = f"The network's mean probability inside the {name} is {confidence:.2f}."
                 flags.append(Flag("low_confidence", reason))
+
+        if doubts := implausible_kidney(masks, liver.roi.width, calibration):
+            flags.append(Flag("implausible_anatomy", f"The kidney's outline is unusual: {'; '.join(doubts)}."))
 
     side = liver.roi.width
     difference = abs(liver.depth_px - kidney.depth_px) / side

@@ -16,6 +16,7 @@ from ..geometry.detect import detect_scan_geometry
 from ..geometry.scan import ScanGeometry
 from ..geometry.spacing import Calibration
 from ..imaging.image import InputError, UltrasoundImage, UltrasoundRegion
+from ..measurement.anatomy import implausible_kidney
 from ..measurement.hri import MeasurementError, measure_hri, roi_size_px
 from ..measurement.organs import MANUAL, OrganMasks, Segmenter
 from ..measurement.placement import PlacementError, PlacementInput
@@ -103,6 +104,7 @@ def _measure(job: _Job, segmenter: Segmenter | None, settings: MeasurementSettin
 
     with job.stage("placement"):
         width, height = roi_size_px(calibration, geometry, settings.roi_mm)
+        _require_kidney_shape(job.result.masks, width, calibration, settings.thresholds)
         valid = geometry.mask if image.color is None else geometry.mask & ~image.color
         placement = PLACEMENTS[settings.placement](
             PlacementInput(image.pixels, job.result.masks, valid, geometry.depth_map(), width, height)
@@ -151,6 +153,20 @@ def _require_organs(masks: OrganMasks) -> None:
         raise InputError(
             f"No {' and no '.join(missing)} was found in the image, so it has no hepatorenal index; use an image "
             "that shows the liver and the right kidney together, or outline them by hand."
+        )
+
+
+def _require_kidney_shape(
+    masks: OrganMasks, roi_side_px: int, calibration: Calibration, thresholds: QualityThresholds
+) -> None:
+    """Refuse what the network doubts and what does not look like a kidney: either alone is only flagged."""
+    confidence = masks.right_kidney_confidence
+    if confidence is None or confidence >= thresholds.confidence:
+        return
+    if doubts := implausible_kidney(masks, roi_side_px, calibration):
+        raise InputError(
+            f"No right kidney was recognized: the network is unsure ({confidence:.2f}) and {'; '.join(doubts)}. Use an "
+            "image that shows the liver and the right kidney together, or outline the kidney by hand."
         )
 
 
