@@ -162,7 +162,7 @@ def _receiver(rng: np.random.Generator, scan: ScanParameters, fat_fraction: floa
         tgc_db_cm_mhz=float(np.clip(tgc, 0.4, 0.95)),
         tgc_errors_db=tuple(float(v) for v in rng.normal(0, 1.6, 8)),
         focal_gain_db=float(rng.uniform(-1, 4)),
-        noise_db=float(rng.uniform(-70, -40) - 0.52 * 2 * max(scan.frequency_mhz - 2.5, 0) * scan.depth_mm / 10 * 0.8),
+        noise_db=float(rng.uniform(-76, -46) - 0.52 * 2 * max(scan.frequency_mhz - 2.5, 0) * scan.depth_mm / 10 * 0.8),
         clutter_db=float(rng.uniform(-15, 3)),
         contact_loss_db=(float(min(losses[0], 35)), float(min(losses[1], 35))),
         contact_width=(float(rng.uniform(0.08, 0.45)), float(rng.uniform(0.08, 0.45))),
