@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..imaging.image import InputError
-from . import benchmark, demo, measure, validate
+from . import agreement, benchmark, demo, measure, validate
 
 WRONG_USAGE = 2
 INTERRUPTED = 130
@@ -42,6 +42,6 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (measure, demo, benchmark, validate):
+    for command in (measure, demo, agreement, benchmark, validate):
         command.add_parser(commands)
     return parser

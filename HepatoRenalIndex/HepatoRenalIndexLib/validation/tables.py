@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..agreement.tables import AGREEMENT_COLUMNS, agreement_rows, csv_text, write_text
+from ..agreement.tables import DETAIL_COLUMNS, agreement_rows, csv_text, write_text
 from ..statistics.interval import Estimate
 from .hri import BiopsyAccuracy
 
@@ -33,7 +33,7 @@ def write_tables(validation: Validation, out: Path) -> tuple[str, ...]:
     for name, rows in tables.items():
         rows = list(rows)
         if rows:
-            columns = list(AGREEMENT_COLUMNS) if name == "agreement.csv" else list(rows[0])
+            columns = list(DETAIL_COLUMNS) if name == "agreement.csv" else list(rows[0])
             if name == "agreement.csv":
                 columns.insert(0, "placement")
             write_text(out / name, csv_text(columns, rows))

@@ -1,0 +1,66 @@
+"""``liver-ultrasound agreement``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..agreement.comparison import StudySettings
+from ..agreement.report import analyze_file
+from ..statistics.icc import IccForm
+
+EPILOG = """\
+columns of the table, one row per image, reader and session:
+  reader                       name of the reader; "algorithm" for the automatic measurement
+  image, or patient and frame  which image
+  liver_mean, kidney_mean      brightness of the two ROIs; empty where the reader skipped the image
+  session                      optional, 1 without it
+  patient                      optional; images of one patient are resampled together
+  hri                          optional, checked against liver_mean / kidney_mean
+  liver_x, liver_y, kidney_x, kidney_y, roi_px
+                               optional: upper left corners and side of the ROIs, for their overlap
+
+files written:
+  OUT/agreement.csv      one row per comparison and quantity
+  OUT/agreement_details.csv
+                         the same with all intervals, proportional bias and missing answers
+  OUT/icc_forms.csv      all six forms of the intraclass correlation
+  OUT/roi_overlap.csv    overlap and distance of the readers' ROIs, where the table has them
+  OUT/report.html        tables and plots in one file
+  OUT/plots/*.svg        each plot as a file
+"""
+
+
+def add_parser(commands) -> None:
+    parser = commands.add_parser(
+        "agreement",
+        help="compare readers with each other and with the algorithm",
+        description="Agreement within and between readers and of the algorithm with their mean: intraclass "
+        "correlation, Bland-Altman, Lin's concordance, for liver, kidney and hepatorenal index.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("table", type=Path, metavar="CSV", help="table of the readers' answers")
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="OUT", help="folder for the results")
+    default = IccForm.TWO_WAY_RANDOM_SINGLE
+    parser.add_argument(
+        "--form",
+        choices=[form.value for form in IccForm],
+        default=default.value,
+        metavar="FORM",
+        help=f"intraclass correlation: {', '.join(form.value for form in IccForm)} (default: {default.value})",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap over patients (default: 0)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    settings = StudySettings(form=IccForm(arguments.form), seed=arguments.seed)
+    study = analyze_file(arguments.table, arguments.output, settings)
+    for comparison in study.comparisons:
+        if comparison.quantity == "hri":
+            print(f"{comparison.name}: {comparison.form.value} of the HRI {comparison.icc} {comparison.word}")
+    for sentence in study.excluded:
+        print(f"Left out: {sentence}")
+    print(f"Report: {arguments.output / 'report.html'}")
+    return 0
