@@ -161,7 +161,9 @@ def _alike(marks: Marks, window: np.ndarray) -> np.ndarray:
     """
     sizes = np.stack([marks.width[window], marks.height[window]], axis=1)
     same = (np.abs(sizes[:, None, :] - sizes[None, :, :]) <= 1).all(axis=2)
-    common = int(same.sum(axis=1).argmax())
+    alike = same.sum(axis=1)
+    # Where long ones are as many, the short ones are the reference.
+    common = int(np.where(alike >= 0.8 * alike.max(), marks.length[window], np.inf).argmin())
     if same[common].sum() < 0.6 * window.size and same[common].sum() < 5:
         return window[:0]
     small = sizes[common]
@@ -169,7 +171,12 @@ def _alike(marks: Marks, window: np.ndarray) -> np.ndarray:
     thickness = marks.area[window] / np.maximum(marks.length[window] + 1, 1)
     longer = (sizes >= small - 1).all(axis=1) & (sizes <= 4 * small + 4).all(axis=1)
     thin = thickness <= 1.6 * thickness[common] + 0.7
-    return window[same[common] | (longer & thin)]
+    dot = (
+        (abs(small[0] - small[1]) <= 1)
+        & (np.abs(sizes[:, 0] - sizes[:, 1]) <= 1)
+        & (sizes <= 2 * small + 1).all(axis=1)
+    )
+    return window[same[common] | (longer & (thin | dot))]
 
 
 def _interpret(candidate: _Candidate, every: Marks) -> Ruler | None:
@@ -214,7 +221,8 @@ def _interpret(candidate: _Candidate, every: Marks) -> Ruler | None:
 def _long_marks(members: Marks) -> np.ndarray:
     """Which members are the long ones."""
     length, area = members.length + 1, members.area
-    return (length >= 1.35 * np.median(length) + 0.5) | (area >= 1.7 * np.median(area) + 1)
+    # Up to half of the marks are long: the lower quartile is the size of the short ones.
+    return (length >= 1.35 * np.quantile(length, 0.25) + 0.5) | (area >= 1.7 * np.quantile(area, 0.25) + 1)
 
 
 def _long_every(places: np.ndarray, series: Series) -> tuple[int, int] | None:
