@@ -15,7 +15,15 @@ from .result import FrameResult, RoiStatistics
 
 GRAY_LEVEL = "{gray_level}"
 PIXEL = "{pixel}"
+RATIO = "{ratio}"
+SHARE = "1"
 NO_UNIT = ""
+
+# (coding scheme, code, meaning) as DICOM codes how a number was derived from others, PS3.16 CID 7464
+Code = tuple[str, str, str]
+MEAN: Code = ("SCT", "373098007", "Mean")
+MEDIAN: Code = ("SCT", "373099004", "Median")
+STANDARD_DEVIATION: Code = ("SCT", "386136009", "Standard Deviation")
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,7 @@ class Column:
     description: str
     value: Callable[[FrameResult], Any]
     kind: type = str
+    derivation: Code | None = None
 
     def text(self, result: FrameResult) -> str:
         """The cell as text, the same in every file: empty where the value is missing."""
@@ -44,12 +53,12 @@ def _dig(result: FrameResult, path: str) -> Any:
     return value
 
 
-def _number(name: str, unit: str, path: str, decimals: int, description: str) -> Column:
+def _number(name: str, unit: str, path: str, decimals: int, description: str, derivation: Code | None = None) -> Column:
     def value(result: FrameResult) -> float | None:
         found = _dig(result, path)
         return None if found is None or not isfinite(found) else round(float(found), decimals)
 
-    return Column(name, unit, description, value, float)
+    return Column(name, unit, description, value, float, derivation)
 
 
 def _count(name: str, unit: str, path: str, description: str) -> Column:
@@ -97,7 +106,9 @@ def _organ_columns(organ: str) -> tuple[Column, ...]:
     statistics = f"measurement.{organ}"
     mask = {"liver": "liver", "kidney": "right_kidney"}[organ]
     return (
-        _number(f"{organ}_median", GRAY_LEVEL, f"{statistics}.median", 3, f"Median brightness in the {organ} ROI"),
+        _number(
+            f"{organ}_median", GRAY_LEVEL, f"{statistics}.median", 3, f"Median brightness in the {organ} ROI", MEDIAN
+        ),
         _count(f"{organ}_pixels", PIXEL, f"{statistics}.pixel_count", f"Number of pixels in the {organ} ROI"),
         _count(f"{organ}_roi_left", PIXEL, f"{statistics}.roi.left", f"First pixel column of the {organ} ROI"),
         _count(f"{organ}_roi_top", PIXEL, f"{statistics}.roi.top", f"First pixel row of the {organ} ROI"),
@@ -105,14 +116,14 @@ def _organ_columns(organ: str) -> tuple[Column, ...]:
         _count(f"{organ}_roi_height", PIXEL, f"{statistics}.roi.height", f"Height of the {organ} ROI in pixels"),
         _number(
             f"{organ}_saturated_share",
-            "1",
+            SHARE,
             f"{statistics}.saturated_share",
             4,
             f"Share of the {organ} ROI's pixels at or near the largest gray level, 0 to 1",
         ),
         _number(
             f"{organ}_zero_share",
-            "1",
+            SHARE,
             f"{statistics}.zero_share",
             4,
             f"Share of the {organ} ROI's pixels that are black, 0 to 1",
@@ -126,7 +137,7 @@ def _organ_columns(organ: str) -> tuple[Column, ...]:
         ),
         _number(
             f"{organ}_confidence",
-            "1",
+            SHARE,
             f"masks.{mask}_confidence",
             4,
             f"Mean probability of the segmentation network inside the {organ} mask, empty for a mask drawn by hand",
@@ -153,11 +164,27 @@ COLUMNS: tuple[Column, ...] = (
         "calibration.source",
         "Where the spacing comes from: user, dicom_region, dicom_pixel_spacing, ruler (burned in) or none",
     ),
-    _number("liver_mean", GRAY_LEVEL, "measurement.liver.mean", 3, "Mean brightness in the liver ROI, 0 to 255"),
-    _number("liver_sd", GRAY_LEVEL, "measurement.liver.sd", 3, "Sample standard deviation in the liver ROI"),
-    _number("kidney_mean", GRAY_LEVEL, "measurement.kidney.mean", 3, "Mean brightness in the kidney ROI, 0 to 255"),
-    _number("kidney_sd", GRAY_LEVEL, "measurement.kidney.sd", 3, "Sample standard deviation in the kidney ROI"),
-    _number("hri", "{ratio}", "measurement.hri", 4, "Hepatorenal index: liver ROI mean divided by kidney ROI mean"),
+    _number("liver_mean", GRAY_LEVEL, "measurement.liver.mean", 3, "Mean brightness in the liver ROI, 0 to 255", MEAN),
+    _number(
+        "liver_sd",
+        GRAY_LEVEL,
+        "measurement.liver.sd",
+        3,
+        "Sample standard deviation in the liver ROI",
+        STANDARD_DEVIATION,
+    ),
+    _number(
+        "kidney_mean", GRAY_LEVEL, "measurement.kidney.mean", 3, "Mean brightness in the kidney ROI, 0 to 255", MEAN
+    ),
+    _number(
+        "kidney_sd",
+        GRAY_LEVEL,
+        "measurement.kidney.sd",
+        3,
+        "Sample standard deviation in the kidney ROI",
+        STANDARD_DEVIATION,
+    ),
+    _number("hri", RATIO, "measurement.hri", 4, "Hepatorenal index: liver ROI mean divided by kidney ROI mean"),
     Column("liver_x", PIXEL, "Center of the liver ROI from the left, first pixel 0", _center("liver", 0), float),
     Column("liver_y", PIXEL, "Center of the liver ROI from the top, first pixel 0", _center("liver", 1), float),
     Column("kidney_x", PIXEL, "Center of the kidney ROI from the left, first pixel 0", _center("kidney", 0), float),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..measurement.columns import COLUMNS, Column
+from ..measurement.columns import COLUMNS, GRAY_LEVEL, PIXEL, RATIO, SHARE, Column
 from ..measurement.result import FrameResult
+
+_UNIT_MEANINGS = {"mm": "millimeter", RATIO: "ratio", SHARE: "no units", PIXEL: "pixels", GRAY_LEVEL: "gray levels"}
 
 
 def add_table(scene, results: Iterable[FrameResult], name: str):
@@ -19,7 +21,8 @@ def add_table(scene, results: Iterable[FrameResult], name: str):
 def update_table(table, results: Iterable[FrameResult]) -> None:
     """Replace the rows of a table node, in one step for whoever observes it.
 
-    Numbers are double columns, ``nan`` where a value is missing. Units are UCUM codes.
+    Numbers are double columns, ``nan`` where a value is missing. Units are UCUM codes. DICOM codes of units and
+    derivations are column properties under the names that Slicer's Segment Statistics uses.
     """
     import slicer
 
@@ -31,8 +34,23 @@ def update_table(table, results: Iterable[FrameResult]) -> None:
             table.SetColumnType(column.name, _vtk_type(column))
             table.SetColumnUnitLabel(column.name, column.unit)
             table.SetColumnDescription(column.name, column.description)
+            for key, code in _codes(column):
+                table.SetColumnProperty(column.name, key, code)
             if column.kind is not str:
                 table.SetColumnNullValue(column.name, "nan")
+
+
+def _codes(column: Column) -> list[tuple[str, str]]:
+    """Names and values of the column properties that hold DICOM codes."""
+    codes = []
+    if column.derivation is not None:
+        codes.append(("DICOM.DerivationCode", column.derivation))
+    if column.unit:
+        codes.append(("DICOM.UnitsCode", ("UCUM", column.unit, _UNIT_MEANINGS[column.unit])))
+    return [
+        (key, f"CodeValue:{value}|CodingSchemeDesignator:{scheme}|CodeMeaning:{meaning}")
+        for key, (scheme, value, meaning) in codes
+    ]
 
 
 def _vtk_type(column: Column) -> int:

@@ -78,6 +78,11 @@ def test_a_saved_case_reopens_with_everything_in_it(scene, tmp_path):
         cell, value = results.GetTable().GetColumnByName(column.name).GetValue(0), column.value(result)
         assert cell == (value or "") if column.kind is str else (cell == value or (value is None and cell != cell))
 
+    assert "CodeValue:373098007|CodingSchemeDesignator:SCT|" in results.GetColumnProperty(
+        "kidney_mean", "DICOM.DerivationCode"
+    )
+    assert results.GetColumnProperty("roi_mm", "DICOM.UnitsCode").startswith("CodeValue:mm|CodingSchemeDesignator:UCUM")
+
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
     for node in (nodes.volume, nodes.organs, nodes.liver_roi, nodes.kidney_roi, results):
         item = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node))
