@@ -75,13 +75,14 @@ def test_a_blob_drawn_in_the_frame_comes_back_to_its_place_within_a_pixel(seed):
 
 def test_proportions_are_true_for_pixels_that_are_not_square():
     box = Letterbox.fit(whole(200, 200, aspect=0.5), NETWORK)
-    assert box.columns / box.rows == pytest.approx(2.0, abs=0.05)
+    assert (box.columns, box.rows) == (NETWORK.columns, NETWORK.columns // 2)
+    assert (box.left, box.top) == (0, (NETWORK.rows - box.rows) // 2)
 
 
 def test_what_lies_outside_the_insonated_area_does_not_reach_the_network():
-    generator = np.random.default_rng(0)
-    geometry = random_geometry(generator)
-    pixels = generator.integers(0, 256, geometry.mask.shape, np.uint8)
+    y, x = np.indices((150, 200))
+    geometry = ScanGeometry(ProbeShape.SECTOR, (np.hypot(x - 100, y) < 130) & (np.abs(x - 100) < y))
+    pixels = np.random.default_rng(0).integers(0, 256, (150, 200), np.uint8)
     overwritten = np.where(geometry.mask, pixels, 255).astype(np.uint8)
     assert torch.equal(prepare(pixels, geometry, NETWORK)[0], prepare(overwritten, geometry, NETWORK)[0])
 
@@ -109,6 +110,18 @@ def test_an_organ_is_its_largest_object_with_holes_filled():
     assert np.array_equal(masks.liver, expected)
     assert not masks.right_kidney.any()
     assert masks.right_kidney_confidence == 0
+
+
+@pytest.mark.parametrize("label", [1, 2])
+def test_an_object_outside_the_insonated_area_does_not_displace_the_organ(label):
+    mask = np.zeros((60, 60), bool)
+    mask[:, :20] = mask[0, :] = True
+    probabilities = np.zeros((3, 60, 60), np.float32)
+    probabilities[label, 5:15, 5:15] = 0.9
+    probabilities[label, 10:50, 25:55] = 0.9
+    geometry = ScanGeometry(ProbeShape.UNKNOWN, mask)
+    masks = masks_from_probabilities(probabilities, Letterbox.fit(geometry, NETWORK), geometry, MaskRules())
+    assert (masks.labels() == label).sum() == 100
 
 
 def test_a_kidney_inside_the_liver_stays_a_kidney():
