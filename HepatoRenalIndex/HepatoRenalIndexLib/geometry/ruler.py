@@ -163,7 +163,11 @@ def _alike(marks: Marks, window: np.ndarray) -> np.ndarray:
     same = (np.abs(sizes[:, None, :] - sizes[None, :, :]) <= 1).all(axis=2)
     alike = same.sum(axis=1)
     # Where long ones are as many, the short ones are the reference.
-    common = int(np.where(alike >= 0.8 * alike.max(), marks.length[window], np.inf).argmin())
+    length = marks.length[window]
+    common = int(alike.argmax())
+    shorter = np.where(length <= 0.7 * length[common], alike, 0)
+    if shorter.max() >= 0.8 * alike.max():
+        common = int(shorter.argmax())
     if same[common].sum() < 0.6 * window.size and same[common].sum() < 5:
         return window[:0]
     small = sizes[common]
@@ -264,29 +268,24 @@ def _labels(
 
 def _digits_beside(x: float, y: float, members: Marks, every: Marks) -> int:
     """Number of characters in the label beside the mark at ``(x, y)``; 0 where there is none or it is unclear."""
-    tallest = max(7.0, 2.2 * float(np.median(members.height)))
-    near = (
-        (np.abs(every.y - y) <= 1.2 * tallest)
-        & (np.abs(every.x - x) <= 5 * tallest)
-        & (every.height >= 5)
-        & (every.width <= 1.3 * every.height)
-    )
-    mine = np.zeros(len(every), dtype=bool)
-    for mx, my in zip(members.x, members.y, strict=True):
-        mine |= (np.abs(every.x - mx) < 1) & (np.abs(every.y - my) < 1)
-    near &= ~mine
-    if not near.any():
+    height = float(np.median(members.height))
+    mine = np.isin(every.x + 1j * every.y, members.x + 1j * members.y)
+    character = ~mine & (every.height >= 5) & (every.width <= 1.3 * every.height) & (every.height > 1.2 * height)
+    characters = every.take(character)
+    # The label stands within three characters' height of the mark and in its row.
+    away_x, away_y = np.abs(characters.x - x), np.abs(characters.y - y)
+    beside = (away_y <= 1.2 * characters.height) & (away_x <= 3 * characters.height + float(members.width.max()))
+    if not beside.any():
         return 0
-    row = every.take(near)
-    # The characters of one label share their height and their row.
-    nearest = int(np.hypot(row.x - x, row.y - y).argmin())
-    same = (np.abs(row.y - row.y[nearest]) <= 2) & (np.abs(row.height - row.height[nearest]) <= 2)
-    xs = np.sort(row.x[same])
-    anchor = int(np.searchsorted(xs, row.x[nearest]))
+    nearest = int(np.where(beside, np.hypot(away_x, away_y), np.inf).argmin())
+    tall, row = characters.height[nearest], characters.y[nearest]
+    same = (np.abs(characters.y - row) <= 2) & (np.abs(characters.height - tall) <= 2)
+    xs = np.sort(characters.x[same])
+    anchor = int(np.searchsorted(xs, characters.x[nearest]))
     count = 1
     for step in (-1, 1):
         k = anchor
-        while 0 <= k + step < xs.size and abs(xs[k + step] - xs[k]) <= 1.3 * row.height[nearest]:
+        while 0 <= k + step < xs.size and abs(xs[k + step] - xs[k]) <= 1.3 * tall:
             k += step
             count += 1
     return count if count <= 3 else 0
