@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 import tomllib
+import zipfile
 from functools import cache
 from pathlib import Path
 
@@ -112,13 +114,34 @@ def _tracked(folder: str) -> set[str]:
 def test_cmake_installs_every_file_of_the_library():
     python = {name for name in _tracked("HepatoRenalIndexLib") if name.endswith(".py")}
     python |= {path.name for path in MODULE.glob("*.py")}
-    listed = _cmake_list("MODULE_PYTHON_SCRIPTS")
-    assert sorted(listed) == sorted(python)
+    _assert_listed("MODULE_PYTHON_SCRIPTS", python)
 
 
 def test_cmake_installs_every_resource():
     resources = _tracked("Resources") | {name for name in _tracked("HepatoRenalIndexLib") if not name.endswith(".py")}
-    assert sorted(_cmake_list("MODULE_PYTHON_RESOURCES")) == sorted(resources)
+    _assert_listed("MODULE_PYTHON_RESOURCES", resources)
+
+
+def _assert_listed(variable: str, files: set[str]) -> None:
+    listed = _cmake_list(variable)
+    assert sorted(files - set(listed)) == [], f"add these to {variable}"
+    assert sorted(set(listed) - files) == [], f"remove these from {variable}"
+    assert len(set(listed)) == len(listed)
+
+
+def test_the_wheel_holds_the_library_the_model_and_the_samples(tmp_path):
+    pytest.importorskip("hatchling", reason="the build backend is not installed")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    python = {name for name in _tracked("HepatoRenalIndexLib") if name.endswith(".py")}
+    resources = {name for name in _tracked("Resources") if name.split("/")[1] in ("Models", "SampleData")}
+    assert sorted(python - names) == []
+    assert sorted({f"HepatoRenalIndexLib/{name}" for name in resources} - names) == []
+    assert not [name for name in names if "Testing" in name]
 
 
 def _cmake_text(name: str) -> str:

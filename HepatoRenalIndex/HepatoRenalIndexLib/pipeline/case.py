@@ -92,7 +92,8 @@ class CaseWriter:
                 self._runtime = runtime.start(own_scene=True)
             except InputError as error:
                 self._report(str(error))
-        self._draws = self._runtime is not None and not _in_slicer()
+        # The Python of the running application has no process of its own to draw in.
+        self._draws = self._runtime is not None and not self._runtime.desktop
 
     def clear(self, name: str) -> None:
         """Remove what an earlier run wrote into ``<output>/<name>/``."""
@@ -149,10 +150,3 @@ class CaseWriter:
     def _report(self, problem: str) -> None:
         if problem not in self.problems:
             self.problems.append(problem)
-
-
-def _in_slicer() -> bool:
-    """Whether this is the running application: its Python has no process of its own to draw in."""
-    import slicer
-
-    return getattr(slicer, "app", None) is not None
