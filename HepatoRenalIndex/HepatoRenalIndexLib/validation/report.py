@@ -51,7 +51,10 @@ def write_validation(validation: Validation, out: Path) -> Path:
 def _head(validation: Validation) -> str:
     options, cohort = validation.options, validation.cohort
     fatty = sum(patient.fatty for patient in cohort.patients.values())
-    folds = "; ".join(f"fold {fold}: {', '.join(map(str, patients))}" for fold, patients in validation.folds.items())
+    folds = "; ".join(
+        f"{f'fold {fold}' if fold >= 0 else 'no fold'}: {', '.join(map(str, patients))}"
+        for fold, patients in validation.folds.items()
+    )
     return (
         "# Validation\n\n"
         "Reproduce with `liver-ultrasound validate DATA_DIR -o OUT`.\n\n"

@@ -34,6 +34,8 @@ from .phantoms import (
 from .segmentation import OrganOverlap, OrganSummary, segmentation_overlaps, summarize_segmentation
 from .selection import NestedSelection, agreement_criterion, biopsy_criterion, nested_selection
 
+NO_FOLD = -1  # of a patient on whom nothing was trained
+
 
 @dataclass(frozen=True)
 class ValidationOptions:
@@ -90,7 +92,8 @@ def validate(
 ) -> Path:
     """Validate on the folder ``data`` and write ``validation.md``, CSV tables and PNG figures to ``out``.
 
-    Returns the path of the report. Every patient is segmented by the network of its fold, which never saw it. Raises
+    Returns the path of the report. Every patient is segmented by the network of its fold, which never saw it; a
+    patient that no fold knows was in no training set and is segmented by the network that is shipped. Raises
     :class:`InputError` for a folder that is not the validation data or an output that cannot be written.
     """
     from ..inference.bundle import fold_of_patient, load_fold_segmenter, load_segmenter
@@ -100,15 +103,18 @@ def validate(
     cohort = load_cohort(data)
     out = Path(out)
     prepare_folder(out)
-    validation = run_validation(
-        cohort,
-        options,
-        segmenter=load_segmenter(options.model, options.device),
-        segmenter_of_fold=lambda fold: load_fold_segmenter(fold, options.model, options.device),
-        fold_of_patient=lambda patient: fold_of_patient(patient, options.model),
-        progress=progress,
-    )
-    return write_validation(validation, out)
+    shipped = load_segmenter(options.model, options.device)
+
+    def segmenter_of_fold(fold: int) -> Segmenter:
+        return shipped if fold == NO_FOLD else load_fold_segmenter(fold, options.model, options.device)
+
+    def fold(patient: int) -> int:
+        try:
+            return fold_of_patient(patient, options.model)
+        except KeyError:
+            return NO_FOLD
+
+    return write_validation(run_validation(cohort, options, shipped, segmenter_of_fold, fold, progress), out)
 
 
 def run_validation(

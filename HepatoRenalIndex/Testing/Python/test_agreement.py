@@ -69,6 +69,8 @@ def test_the_coefficient_is_that_of_the_columns_read_by_hand(study):
     assert found.icc.value == pytest.approx(expected.value)
     assert (found.icc.low, found.icc.high, found.icc.method) == (expected.low, expected.high, "F")
     assert found.bias.value == pytest.approx(np.mean(column("algorithm", "liver") - mean))
+    others = comparisons["reader B against mean of the other readers, session 1", "liver"]
+    assert others.ratings[:, 1] == pytest.approx(np.mean([column(reader, "liver") for reader in "AC"], axis=0))
     hri = comparisons["reader A against reader B, session 1", "hri"]
     ratio = np.divide(column("A", "liver"), column("A", "kidney"))
     assert hri.ratings[:, 0] == pytest.approx(ratio)
