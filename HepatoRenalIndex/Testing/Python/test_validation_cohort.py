@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from HepatoRenalIndexLib.agreement.answers import read_answers
+from HepatoRenalIndexLib.geometry.spacing import Calibration, SpacingSource
 from HepatoRenalIndexLib.imaging.image import InputError
 from HepatoRenalIndexLib.measurement.organs import ModelIdentity, OrganMasks
 from HepatoRenalIndexLib.simulation.parameters import AcousticParameters, PhantomParameters
 from HepatoRenalIndexLib.simulation.phantom import simulate
-from HepatoRenalIndexLib.statistics.overlap import surface_distance
-from HepatoRenalIndexLib.validation.cases import measure_cohort
+from HepatoRenalIndexLib.validation.cases import Case, MeasuredCohort, measure_cohort
 from HepatoRenalIndexLib.validation.cohort import load_cohort
 from HepatoRenalIndexLib.validation.report import write_validation
 from HepatoRenalIndexLib.validation.run import ValidationOptions, run_validation
+from HepatoRenalIndexLib.validation.segmentation import segmentation_overlaps
 from PIL import Image
 
 REAL_DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "byra2018"
@@ -134,12 +135,19 @@ def test_a_missed_kidney_counts_as_refused_and_as_no_overlap(validation):
     assert validation.default.biopsy[0].unmeasured == 1
 
 
-def test_surface_distances_are_in_millimeters_by_the_ruler_in_the_image(validation):
-    row = next(row for row in validation.overlaps if row.organ == "liver" and row.frame.patient == 1)
-    predicted = validation.measured.masks[row.frame]
-    in_pixels = surface_distance(predicted.liver, row.frame.outlined_organs(predicted.liver.shape).liver)
-    assert row.in_mm
-    assert row.distance.hausdorff == pytest.approx(0.45 * in_pixels.hausdorff, rel=0.02)
+def test_surface_distances_are_in_millimeters_where_the_frame_is_calibrated(folder):
+    frame = load_cohort(folder).frames[0]
+    human = frame.outlined_organs((480, 640))
+    lower = OrganMasks(np.roll(human.liver, 6, axis=0), np.roll(human.right_kidney, 6, axis=1))
+    for calibration, unit in (
+        (Calibration(SpacingSource.RULER, 0.25, 0.5), True),
+        (Calibration(SpacingSource.NONE), False),
+    ):
+        case = Case(frame, 0, "planted", None, calibration)
+        rows = {row.organ: row for row in segmentation_overlaps(MeasuredCohort({"planted": (case,)}, {frame: lower}))}
+        assert rows["liver"].in_mm is unit
+        assert rows["liver"].distance.hausdorff == pytest.approx(6 * (0.5 if unit else 1))
+        assert rows["right_kidney"].distance.hausdorff == pytest.approx(6 * (0.25 if unit else 1))
 
 
 def test_an_index_that_rises_with_fat_separates_the_classes(validation):
