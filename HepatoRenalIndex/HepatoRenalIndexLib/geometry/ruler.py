@@ -150,6 +150,13 @@ def _clustered(
             continue
         if series.length * series.spacing < 0.5 * depth:
             continue
+        # Marks halfway between the members: the true spacing is smaller, and some of its marks were not seen.
+        place = (along[chosen] - series.origin) / series.spacing
+        halfway = np.abs(place - np.floor(place) - 0.5) < 0.12
+        beside = np.abs(anchor[chosen] - np.median(anchor[group])) <= 3 * width
+        inner = (place > 0) & (place < series.index[-1])
+        if np.count_nonzero(halfway & beside & inner) >= max(2, 0.2 * series.count):
+            continue
         found.append(_Candidate(marks.take(group), series, zero, depth, kind))
     return found
 
