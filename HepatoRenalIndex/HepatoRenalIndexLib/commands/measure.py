@@ -119,6 +119,7 @@ def progress_bar() -> Iterator[Progress]:
 
     with tqdm(
         delay=PROGRESS_DELAY,
+        mininterval=0.5,
         bar_format="{desc}{percentage:3.0f}%|{bar}| {elapsed}<{remaining}",
         leave=False,
         file=sys.stderr,
