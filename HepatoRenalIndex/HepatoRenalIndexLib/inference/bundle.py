@@ -7,7 +7,7 @@ A bundle is a folder as the MONAI bundle specification lays it out. What this li
   ``weights``: ``{"file": "models/....safetensors", "sha256": "..."}``;
 - ``configs/inference.json``: ``network_def`` (plain values only, see ``network.py``), ``preprocessing``
   (``normalization``) and ``postprocessing`` (``activation``, ``threshold``, ``minimum_area_share``,
-  ``minimum_confidence``);
+  ``minimum_confidence``, ``average_mirrored``);
 - the weights file: safetensors, its digest checked before it is read. Pickled weights are refused: they can run code.
 """
 
@@ -52,7 +52,6 @@ class BundleContract:
     network_def: dict
     network_input: NetworkInput
     rules: MaskRules
-    softmax: bool
     weights: Weights
     fold_weights: tuple[Weights, ...]
 
@@ -106,8 +105,11 @@ def read_contract(bundle_dir: str | Path | None = None) -> BundleContract:
     inference = _read_json(folder / "configs" / "inference.json")
     pre, post = _section(inference, "preprocessing"), _section(inference, "postprocessing")
     activation = post.get("activation", "softmax")
+    mirrored = post.get("average_mirrored", False)
     if activation not in ("softmax", "sigmoid"):
         raise BundleError("The bundle's postprocessing.activation must be softmax or sigmoid.")
+    if not isinstance(mirrored, bool):
+        raise BundleError("The bundle's postprocessing.average_mirrored must be true or false.")
     folds = metadata.get("fold_weights", [])
     if not isinstance(folds, list):
         raise BundleError("The bundle's metadata.json has fold_weights that is not a list.")
@@ -121,8 +123,9 @@ def read_contract(bundle_dir: str | Path | None = None) -> BundleContract:
             threshold=_share(post, "threshold", 0.5),
             minimum_area_share=_share(post, "minimum_area_share", 0.0),
             minimum_confidence=_share(post, "minimum_confidence", 0.0),
+            activation=activation,
+            average_mirrored=mirrored,
         ),
-        softmax=activation == "softmax",
         weights=_weights(metadata.get("weights")),
         fold_weights=tuple(_weights(entry) for entry in folds),
     )
@@ -153,7 +156,7 @@ def _segmenter(contract: BundleContract, weights: Weights, suffix: str, device: 
             f"The bundle's network must return {CLASSES} channels (background, liver, kidney) at its input's size."
         )
     identity = ModelIdentity(contract.name + suffix, contract.version, weights.sha256, description)
-    return BundleSegmenter(network, target, identity, contract.network_input, contract.rules, contract.softmax)
+    return BundleSegmenter(network, target, identity, contract.network_input, contract.rules)
 
 
 def _read_weights(folder: Path, weights: Weights) -> dict:

@@ -27,21 +27,12 @@ class BundleSegmenter:
     Holds no state between frames; the number of torch threads is the caller's choice.
     """
 
-    def __init__(
-        self,
-        network,
-        device,
-        identity: ModelIdentity,
-        network_input: NetworkInput,
-        rules: MaskRules,
-        softmax: bool = True,
-    ):
+    def __init__(self, network, device, identity: ModelIdentity, network_input: NetworkInput, rules: MaskRules):
         self.identity = identity
         self.network_input = network_input
         self.rules = rules
         self._network = network
         self._device = device
-        self._softmax = softmax
 
     def probabilities(self, image: UltrasoundImage, geometry: ScanGeometry):
         """``(probabilities, letterbox)``: float32 ``(3, height, width)`` over the crop that the letterbox names."""
@@ -49,8 +40,12 @@ class BundleSegmenter:
 
         tensor, box = prepare(image.pixels, geometry, self.network_input)
         with torch.inference_mode():
-            output = self._network(tensor.to(self._device))[0].float()
-            return restore(torch.softmax(output, 0) if self._softmax else torch.sigmoid(output), box), box
+            if self.rules.average_mirrored:
+                tensor = torch.cat([tensor, tensor.flip(-1)])
+            output = self._network(tensor.to(self._device)).float()
+            shares = torch.softmax(output, 1) if self.rules.activation == "softmax" else torch.sigmoid(output)
+            mean = (shares[0] + shares[1].flip(-1)) / 2 if self.rules.average_mirrored else shares[0]
+            return restore(mean, box), box
 
     def segment(self, image: UltrasoundImage, geometry: ScanGeometry) -> OrganMasks:
         """Liver and right kidney of one frame, in source geometry.

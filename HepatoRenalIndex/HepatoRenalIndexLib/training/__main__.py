@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(recipe.write_folds(options.data, options.bundle))
         elif options.step in ("pretrain", "fit"):
             base = recipe.PRETRAINING if options.step == "pretrain" else recipe.FITTING
-            changes = {name: getattr(options, name) for name in ("iterations", "batch_size", "learning_rate", "seed")}
+            changes = {name: getattr(options, name) for name in ("cycles", "batch_size", "learning_rate", "seed")}
             settings = recipe.settings_from(base, changes)
             common = {name: getattr(options, name) for name in ("device", "processes", "threads", "max_minutes")}
             if options.step == "pretrain":
@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
             step.add_argument("--bundle", **bundle)
             step.add_argument("--fold", type=int, choices=range(5), help="leave out this fold; default: train on all")
         step.add_argument("--simulated", type=int, default=1000, help="number of simulated frames (default 1000)")
-        step.add_argument("--iterations", type=int)
+        step.add_argument("--cycles", type=int, nargs="+", help="steps of each cycle of the learning rate")
         step.add_argument("--batch-size", type=int)
         step.add_argument("--learning-rate", type=float)
         step.add_argument("--seed", type=int)

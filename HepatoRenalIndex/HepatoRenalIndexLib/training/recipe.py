@@ -26,8 +26,8 @@ from .trainer import Source, TrainSettings, train
 
 FOLDS = 5
 FOLD_SEED = 2018
-PRETRAINING = TrainSettings(iterations=700, learning_rate=3e-3)
-FITTING = TrainSettings(iterations=500, learning_rate=1.5e-3)
+PRETRAINING = TrainSettings(cycles=(700,), learning_rate=3e-3)
+FITTING = TrainSettings(cycles=(500, 500), learning_rate=1.5e-3)
 SIMULATION_SEED = 1
 HELD_OUT_SEED = 987_654  # simulated frames for evaluation, never trained on
 
@@ -176,7 +176,9 @@ def _threads(count: int | None) -> None:
 
 def settings_from(base: TrainSettings, changes: dict) -> TrainSettings:
     """``base`` with the values of ``changes`` that are not ``None``; unknown names raise ``TypeError``."""
-    return TrainSettings(**{**asdict(base), **{key: value for key, value in changes.items() if value is not None}})
+    values = {**asdict(base), **{key: value for key, value in changes.items() if value is not None}}
+    values["cycles"] = tuple(values["cycles"])
+    return TrainSettings(**values)
 
 
 def describe(figures: dict) -> str:

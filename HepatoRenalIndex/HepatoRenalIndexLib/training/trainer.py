@@ -38,11 +38,11 @@ STEPS_PER_SEED = 10_000_019  # keeps the draws of different seeds apart
 class TrainSettings:
     """Everything that determines a training, apart from its images."""
 
-    iterations: int = 1500
+    cycles: tuple[int, ...] = (500, 500)  # steps of each cosine cycle of the learning rate (warm restarts)
     batch_size: int = 16
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
-    warmup: float = 0.05  # share of the iterations
+    warmup: float = 0.05  # share of the first cycle
     average: float = 0.99  # decay of the moving average of the weights
     seed: int = 0
     rows: int = 288
@@ -50,6 +50,11 @@ class TrainSettings:
     half_precision: bool = True  # bfloat16 arithmetic with float32 weights
     checkpoint_every: int = 100
     network: dict = field(default_factory=lambda: dict(NETWORK))
+
+    @property
+    def iterations(self) -> int:
+        """Steps in all."""
+        return sum(self.cycles)
 
 
 @dataclass(frozen=True)
@@ -81,12 +86,17 @@ class Training:
         self.losses: list[float] = []
 
     def rate(self) -> float:
-        """Learning rate of the current step: linear warm-up, then a half cosine to a hundredth."""
-        settings = self.settings
-        warm = max(1, round(settings.warmup * settings.iterations))
-        if self.step < warm:
-            return settings.learning_rate * (self.step + 1) / warm
-        progress = (self.step - warm) / max(1, settings.iterations - warm)
+        """Learning rate of the current step: linear warm-up, then a half cosine to a hundredth in each cycle."""
+        settings, start, cycle = self.settings, 0, 0
+        while cycle + 1 < len(settings.cycles) and self.step >= start + settings.cycles[cycle]:
+            start += settings.cycles[cycle]
+            cycle += 1
+        end = start + settings.cycles[cycle]
+        if cycle == 0:
+            start = max(1, round(settings.warmup * end))
+            if self.step < start:
+                return settings.learning_rate * (self.step + 1) / start
+        progress = (self.step - start) / max(1, end - start)
         return settings.learning_rate * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(1.0, progress))))
 
     def advance(self, sources: Sequence[Source]) -> float:

@@ -223,6 +223,7 @@ def test_weights_that_are_not_numbers_are_refused(tmp_path):
         ({"network_data_format": {"inputs": {"image": {"num_channels": 3}}, "outputs": {"pred": {}}}}, {}, "one input"),
         ({}, {"preprocessing": {"normalization": "histogram"}}, "normalization"),
         ({}, {"postprocessing": {"activation": "argmax"}}, "softmax or sigmoid"),
+        ({}, {"postprocessing": {"average_mirrored": "yes"}}, "true or false"),
         ({}, {"postprocessing": {"threshold": 7}}, "threshold"),
         ({}, {"postprocessing": {"threshold": "high"}}, "threshold"),
         ({}, {"preprocessing": None}, "no section preprocessing"),

@@ -172,3 +172,19 @@ def test_masks_never_leave_the_insonated_area_and_an_empty_area_gives_empty_mask
     assert not nothing.liver.any() and not nothing.right_kidney.any()
     with pytest.raises(ValueError, match="not of one frame"):
         segmenter.segment(image, whole(10, 10))
+
+
+def test_averaging_over_the_mirror_image_makes_the_masks_of_a_mirrored_frame_mirrored():
+    torch.manual_seed(0)
+    network = torch.nn.Conv2d(1, 3, 9, padding=4).eval()
+    pixels = ndimage.gaussian_filter(np.random.default_rng(0).uniform(0, 255, (96, 128)), 4).astype(np.uint8)
+    labels = {}
+    for mirrored in (False, True):
+        rules = MaskRules(threshold=0.34, average_mirrored=mirrored)
+        segmenter = BundleSegmenter(network, torch.device("cpu"), ModelIdentity(), NETWORK, rules)
+        left, right = (
+            segmenter.probabilities(UltrasoundImage(np.ascontiguousarray(view), Provenance("x")), whole(96, 128))[0]
+            for view in (pixels, pixels[:, ::-1])
+        )
+        labels[mirrored] = np.abs(left - right[:, :, ::-1]).max()
+    assert labels[True] < 1e-5 < 1e-3 < labels[False]

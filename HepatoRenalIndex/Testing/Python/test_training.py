@@ -27,7 +27,7 @@ from HepatoRenalIndexLib.training.trainer import Source, Training, TrainSettings
 OUTLINED = Path(__file__).resolve().parents[4] / "shared" / "data" / "byra2018"
 needs_outlines = pytest.mark.skipif(not OUTLINED.is_dir(), reason="the validation data folder is absent")
 TINY = TrainSettings(
-    iterations=12,
+    cycles=(8, 4),
     batch_size=4,
     rows=96,
     columns=128,
@@ -144,9 +144,19 @@ def test_an_overwritten_organ_is_gone_from_picture_and_labels_and_the_other_stay
 
 
 def test_a_few_steps_on_the_cpu_lower_the_loss(sources):
-    training = Training(TrainSettings(**{**TINY.__dict__, "iterations": 16}))
+    training = Training(TrainSettings(**{**TINY.__dict__, "cycles": (16,)}))
     losses = [training.advance(sources) for _ in range(16)]
     assert np.mean(losses[-4:]) < 0.85 * np.mean(losses[:4])
+
+
+def test_the_learning_rate_warms_up_and_falls_in_each_cycle():
+    training = Training(TrainSettings(**{**TINY.__dict__, "cycles": (100, 50), "learning_rate": 1.0}))
+    rates = []
+    for training.step in range(150):
+        rates.append(training.rate())
+    assert rates[0] == pytest.approx(0.2) and max(rates) == rates[5] == rates[100] == 1.0
+    assert rates[99] < 0.02 and rates[149] < 0.02
+    assert np.all(np.diff(rates[5:100]) < 0)
 
 
 def test_an_interrupted_training_ends_with_the_identical_state(sources, tmp_path):
