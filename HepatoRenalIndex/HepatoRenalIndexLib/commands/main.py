@@ -7,8 +7,6 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from ..imaging.image import InputError
-from . import agreement, benchmark, demo, measure, validate
 
 WRONG_USAGE = 2
 INTERRUPTED = 130
@@ -16,25 +14,33 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns 0 when every frame was measured, 1 when some row is an error, 2 for wrong usage."""
-    parser = make_parser()
-    options = parser.parse_args(arguments)
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:  # also while the packages are loaded, which takes longer than the rest
+        return INTERRUPTED
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    from ..imaging.image import InputError
+
+    options = make_parser().parse_args(arguments)
     try:
         return options.run(options)
     except InputError as error:
-        print(f"liver-ultrasound: {error}", file=sys.stderr)
-        return WRONG_USAGE
+        message = str(error)
     except OSError as error:
-        # Unreadable input has become a row before it comes to this: what is left is the output.
-        print(
-            f"liver-ultrasound: the output cannot be written ({error.strerror or 'unknown reason'}).", file=sys.stderr
+        # An input that cannot be read has become a row before it comes to this: what is left is mostly the output.
+        message = (
+            f"A file cannot be written or read ({error.strerror or 'unknown reason'}); check space and permission."
         )
-        return WRONG_USAGE
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    print(f"liver-ultrasound: {message}", file=sys.stderr)
+    return WRONG_USAGE
 
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser of all commands; ``run`` of what it returns is the command."""
+    from . import agreement, benchmark, demo, measure, validate
+
     parser = argparse.ArgumentParser(
         prog="liver-ultrasound",
         description="Hepatorenal index (liver brightness / kidney brightness) from grayscale ultrasound. "

@@ -21,7 +21,7 @@ from ..imaging.reader import open_ultrasound
 from ..imaging.ultrasound_file import UltrasoundFile
 from ..measurement.organs import Segmenter
 from ..measurement.result import ModelIdentity
-from .case import CaseFrames, CaseWriter
+from .case import PICTURE_NAMES, CaseFrames, CaseWriter
 from .measure import MeasurementSettings, measure_frame
 from .outputs import (
     PARTIAL_NAME,
@@ -90,7 +90,7 @@ def measure_files(
     """
     options = options or BatchOptions()
     output = Path(output)
-    files = [file for file in find_inputs(inputs) if not _lies_in(file.path, output)]
+    files = [file for file in find_inputs(inputs) if not _is_result(file.path, output)]
     if all(file.error for file in files):
         nothing = (
             f"{files[0].source}: {files[0].error}" if files else "There is nothing to measure; give files or folders."
@@ -129,9 +129,10 @@ def measure_files(
     )
 
 
-def _lies_in(path: Path, folder: Path) -> bool:
-    """Whether a file is a result of an earlier run."""
-    return path.resolve().is_relative_to(folder.resolve())
+def _is_result(path: Path, output: Path) -> bool:
+    """Whether a file is a picture of an earlier run: results may lie beside, above or below the input."""
+    in_case = path.resolve().parent.parent == output.resolve()
+    return in_case and path.name in PICTURE_NAMES and (output / RUN_NAME).is_file()
 
 
 def _describe_run(files: Sequence[InputFile], options: BatchOptions, model: ModelIdentity) -> bytes:

@@ -16,6 +16,7 @@ from .overlay import draw_overlay, without_annotations
 LABELS_NAME = "labels.png"
 OVERLAY_NAME = "overlay.png"
 VIEW_NAME = "view.png"
+PICTURE_NAMES = (LABELS_NAME, OVERLAY_NAME, VIEW_NAME)
 # A scene holds the frames of a clip up to this many pixels (about 200 frames of 800 x 600), beyond that every second,
 # third, ... frame, so that the memory it takes does not grow with the length of the clip.
 SCENE_PIXELS = 100_000_000

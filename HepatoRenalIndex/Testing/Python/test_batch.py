@@ -87,10 +87,15 @@ def test_two_runs_give_the_same_table_and_pictures(study, tmp_path):
         assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes(), path.name
 
 
-def test_results_inside_the_input_are_not_measured_again(study):
+@pytest.mark.parametrize("place", [".", "out", ".."])
+def test_results_inside_beside_and_above_the_input_are_not_measured_again(study, place):
     for _ in range(2):
-        summary = measure_files([study], study / "out", WITHOUT_SCENE, segmenter=TrueMasks())
-        assert len(read_rows(summary.measurements)) == 3
+        summary = measure_files([study], study / place, WITHOUT_SCENE, segmenter=TrueMasks())
+        assert [row["source"] for row in read_rows(summary.measurements)] == [
+            "a_empty.dcm",
+            "b/sector.dcm",
+            "sector.dcm",
+        ]
 
 
 def test_a_clip_has_a_row_per_frame_in_order_and_one_folder(tmp_path):
