@@ -17,6 +17,8 @@ The parameters are the center of a broad plateau, see docs/validation.md.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from .mixture import fit_histogram_mixture, gray_histogram
@@ -24,35 +26,50 @@ from .placement import PlacementInput, PlacementResult, RoiChoice
 from .search import OrganWindows, organ_windows
 
 NAME = "representative"
-KIDNEY_QUANTILE = 0.25
-KIDNEY_SHARE = 0.85  # cortex at the near border: the window may reach a little beyond the kidney
-LIVER_QUANTILE = 0.65
-SHALLOWER = (0.5, 3.0)  # how much shallower than the kidney ROI the liver ROI lies, in ROI sides
-MEAN_WEIGHT = 9.0  # a mean off by one gray level costs as much as this much variance
 
 
-def place_representative(placement: PlacementInput) -> PlacementResult:
+@dataclass(frozen=True)
+class RepresentativeParameters:
+    """Lengths are in ROI sides. The defaults are what the registered placement uses.
+
+    ``kidney_share``: the least share of kidney under its ROI; cortex lies at the near border, so the window may reach a
+    little beyond the kidney. ``shallower``: how much shallower than the kidney ROI the liver ROI lies. ``mean_weight``:
+    a mean off by one gray level costs as much as this much variance.
+    """
+
+    kidney_quantile: float = 0.25
+    kidney_share: float = 0.85
+    liver_quantile: float = 0.65
+    shallower: tuple[float, float] = (0.5, 3.0)
+    mean_weight: float = 9.0
+
+
+def place_representative(
+    placement: PlacementInput, parameters: RepresentativeParameters = RepresentativeParameters()
+) -> PlacementResult:
     """See the module's text."""
     kidney_windows = organ_windows(placement, placement.masks.right_kidney, "right kidney")
     facing_probe = kidney_windows.depth <= placement.depth[kidney_windows.organ].mean()
-    candidates = kidney_windows.candidates(KIDNEY_SHARE, facing_probe)
-    kidney = _choose(placement, kidney_windows, candidates, KIDNEY_QUANTILE)
+    candidates = kidney_windows.candidates(parameters.kidney_share, facing_probe)
+    kidney = _choose(placement, kidney_windows, candidates, parameters.kidney_quantile, parameters.mean_weight)
 
     liver_windows = organ_windows(placement, placement.masks.liver, "liver")
     x, y = kidney.roi.center
     shallower = (placement.depth[round(y), round(x)] - liver_windows.depth) / placement.roi_width
-    least, most = SHALLOWER
+    least, most = parameters.shallower
     candidates = liver_windows.candidates(
         1.0, np.abs(shallower) <= 2 * most, shallower >= -least, shallower <= most, shallower >= least
     )
-    liver = _choose(placement, liver_windows, candidates, LIVER_QUANTILE)
+    liver = _choose(placement, liver_windows, candidates, parameters.liver_quantile, parameters.mean_weight)
     return PlacementResult(NAME, liver, kidney)
 
 
-def _choose(placement: PlacementInput, windows: OrganWindows, candidates: np.ndarray, quantile: float) -> RoiChoice:
+def _choose(
+    placement: PlacementInput, windows: OrganWindows, candidates: np.ndarray, quantile: float, mean_weight: float
+) -> RoiChoice:
     """The candidate of least variation about the level that is a quantile of the candidates' means."""
     mean, variance = windows.statistics.mean, windows.statistics.variance
     level = np.quantile(mean[candidates], quantile)
-    cost = variance + MEAN_WEIGHT * (mean - level) ** 2
+    cost = variance + mean_weight * (mean - level) ** 2
     mixture = fit_histogram_mixture(gray_histogram(placement.pixels[windows.organ]))
     return windows.choose(placement.pixels, candidates, cost, windows.organ, mixture)

@@ -39,6 +39,7 @@ def write_validation(validation: Validation, out: Path) -> Path:
         _agreement(validation, out),
         _biopsy(validation, out),
         _placements(validation, out),
+        _tuning(validation),
         _failures(validation, out),
         _phantoms(validation, out),
         "## Tables\n\n" + "\n".join(f"- `{name}`" for name in write_tables(validation, out)) + "\n",
@@ -248,6 +249,30 @@ def _placement_row(report: PlacementReport) -> tuple:
         *coefficients,
         *((per_patient.auc, per_patient.spearman) if per_patient else (None, None)),
         first.auc if first else None,
+    )
+
+
+def _tuning(validation: Validation) -> str:
+    tuning = validation.tuning
+    if tuning is None:
+        return ""
+    header = ("", "measured", "ICC HRI", "ICC liver", "ICC kidney", "AUC", "Spearman")
+    reports = table(header, [_placement_row(report)[:-1] for report in (tuning.default, tuning.nested)])
+    choices = table(
+        ("left-out fold", "chosen on the other patients"), [(c.fold, c.chosen) for c in tuning.selection.choices]
+    )
+    effects = table(
+        ("parameter", "value", "ICC HRI", "AUC", "Spearman"),
+        [(e.parameter, f"**{e.value}**" if e.default else e.value, e.icc, e.auc, e.spearman) for e in tuning.effects],
+    )
+    frames = len(tuning.selection.cases)
+    return (
+        "## Parameters of the placement `representative`\n\n"
+        "Its defaults were set with these patients in sight. So that this does not flatter it, the parameters were "
+        f"also chosen anew for every fold, on the other patients alone ({len(tuning.selection.choices[0].scores)} "
+        f"combinations, criterion: ICC with the readers' mean), on the {frames} outlined frames:\n\n"
+        f"{reports}\n{choices}\nOne parameter at a time, all else at its default (bold), on the same frames:\n\n"
+        f"{effects}"
     )
 
 

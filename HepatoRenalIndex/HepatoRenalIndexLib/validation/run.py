@@ -33,6 +33,7 @@ from .phantoms import (
 )
 from .segmentation import OrganOverlap, OrganSummary, segmentation_overlaps, summarize_segmentation
 from .selection import NestedSelection, agreement_criterion, biopsy_criterion, nested_selection
+from .tuning import Tuning, tune_representative
 
 NO_FOLD = -1  # of a patient on whom nothing was trained
 
@@ -65,6 +66,7 @@ class Validation:
     readers_biopsy: BiopsyAccuracy | None
     placements: tuple[PlacementReport, ...]
     selected: tuple[tuple[NestedSelection, PlacementReport], ...]
+    tuning: Tuning | None
     failures: tuple[Disagreement, ...]
     phantoms: tuple[PhantomCase, ...]
     phantom_summary: tuple[PhantomSummary, ...]
@@ -156,6 +158,7 @@ def run_validation(
         readers_biopsy=biopsy_accuracy("mean of the readers", medians, cohort.patients, rng, options.replicates),
         placements=reports,
         selected=tuple(selected),
+        tuning=tune_representative(measured, cohort, rng, study, progress),
         failures=disagreements(measured.cases[options.default], cohort.readers, overlaps),
         phantoms=phantoms,
         phantom_summary=summarize_phantoms(phantoms),

@@ -26,6 +26,7 @@ def write_tables(validation: Validation, out: Path) -> tuple[str, ...]:
         "biopsy.csv": _biopsy_rows(validation),
         "patients.csv": _patient_rows(validation),
         "placement_choice.csv": _choice_rows(validation),
+        "parameters.csv": [asdict(e) for e in validation.tuning.effects] if validation.tuning else [],
         "phantoms.csv": _phantom_rows(validation),
         "phantom_summary.csv": [asdict(summary) for summary in validation.phantom_summary],
     }
