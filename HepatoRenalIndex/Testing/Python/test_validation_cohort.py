@@ -166,6 +166,21 @@ def test_agreement_leaves_out_frames_that_a_reader_or_the_algorithm_lacks(valida
     assert (len(between.images), between.dropped) == (11, 1)
 
 
+def test_parameters_of_the_placement_are_chosen_without_the_patients_they_are_judged_on(validation):
+    tuning = validation.tuning
+    assert [choice.fold for choice in tuning.selection.choices] == [0, 1]
+    assert len(tuning.selection.choices[0].scores) == 27
+    chosen = {choice.fold: choice.chosen for choice in tuning.selection.choices}
+    assert all(case.placement == chosen[case.frame.patient % 2] for case in tuning.selection.cases)
+    assert [case.frame.patient for case in tuning.selection.cases] == [1, 2, 3, 4, 5, 6]
+    defaults = [effect for effect in tuning.effects if effect.default]
+    assert len(defaults) == 5  # one per parameter, and all of them the same measurement
+    assert len({(effect.icc, effect.auc, effect.spearman) for effect in defaults}) == 1
+    whole_job = {c.frame: c.value("hri") for c in validation.measured.cases["representative"]}
+    by_default = tuning.default.against_mean("hri").ratings[:, 0]
+    assert by_default == pytest.approx([v for f, v in whole_job.items() if f.frame == 0 and f.patient != 6])
+
+
 @pytest.fixture(scope="module")
 def report(validation, tmp_path_factory):
     out = tmp_path_factory.mktemp("report")
