@@ -134,7 +134,7 @@ def _without_clutter(labels: np.ndarray, count: int) -> np.ndarray:
         box = boxes[label - 1]
         height, width = box[0].stop - box[0].start, box[1].stop - box[1].start
         filled = sizes[label] / (height * width)
-        if min(height, width) < 0.06 * max(labels.shape) and filled > 0.8:
+        if min(height, width) < 0.06 * max(labels.shape) and filled > 0.6:
             keep[label] = False
     return keep
 

@@ -108,8 +108,9 @@ def measure_files(
     writer = CaseWriter(output, options.scene)
     table = MeasurementsFile(output)
     counts: Counter[str] = Counter()
+    cases = case_names([file.source for file in files], [path.name for path in output.iterdir() if path.is_file()])
     try:
-        for index, (file, case) in enumerate(zip(files, case_names([file.source for file in files]), strict=True)):
+        for index, (file, case) in enumerate(zip(files, cases, strict=True)):
             rows = known.get(file.source)
             if rows is None:
                 tell = _teller(progress, index, len(files), file.source)

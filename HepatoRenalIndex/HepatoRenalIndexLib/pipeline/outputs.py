@@ -138,9 +138,12 @@ def prepare_folder(folder: Path) -> None:
         ) from error
 
 
-def case_names(sources: Sequence[str]) -> list[str]:
-    """A folder name for each source: its stem, safe for every file system and unique also where case is ignored."""
-    taken = {MEASUREMENTS_NAME, PARTIAL_NAME}
+def case_names(sources: Sequence[str], occupied: Iterable[str] = ()) -> list[str]:
+    """A folder name for each source: its stem, safe for every file system and unique also where case is ignored.
+
+    ``occupied`` are names of files in the output folder, which may hold the input too.
+    """
+    taken = {name.casefold() for name in (MEASUREMENTS_NAME, PARTIAL_NAME, *occupied)}
     names = []
     for source in sources:
         stem = _safe(_stem(PurePosixPath(source).name))

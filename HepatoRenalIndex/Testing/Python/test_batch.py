@@ -98,6 +98,13 @@ def test_results_inside_beside_and_above_the_input_are_not_measured_again(study,
         ]
 
 
+def test_an_input_without_extension_in_the_output_folder_keeps_its_name(study):
+    shutil.copy(SAMPLES / "sector.dcm", study / "IM0001")
+    measure_files([study / "IM0001"], study, WITHOUT_SCENE, segmenter=TrueMasks())
+    assert (study / "IM0001").is_file()
+    assert (study / "IM0001_2" / "overlay.png").is_file()
+
+
 def test_a_clip_has_a_row_per_frame_in_order_and_one_folder(tmp_path):
     summary = measure_files([SAMPLES / "clip.dcm"], tmp_path, WITHOUT_SCENE, segmenter=TrueMasks())
     rows = read_rows(summary.measurements)
