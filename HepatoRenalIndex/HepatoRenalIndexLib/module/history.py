@@ -1,0 +1,48 @@
+"""Undo and redo of corrections: states of frames before each step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from .frameState import FrameState
+
+LONGEST = 30  # steps
+
+States = Mapping[int, FrameState]
+
+
+class History:
+    """Steps of one input. A step holds the states that its frames had before it."""
+
+    def __init__(self):
+        self._undo: list[States] = []
+        self._redo: list[States] = []
+
+    @property
+    def canUndo(self) -> bool:
+        return bool(self._undo)
+
+    @property
+    def canRedo(self) -> bool:
+        return bool(self._redo)
+
+    def record(self, before: States) -> None:
+        """A step was made: remember what was there before it."""
+        self._undo.append(dict(before))
+        del self._undo[:-LONGEST]
+        self._redo.clear()
+
+    def undo(self, current: Callable[[int], FrameState]) -> States:
+        """States to put back; ``current`` tells what a frame holds now."""
+        return self._step(self._undo, self._redo, current)
+
+    def redo(self, current: Callable[[int], FrameState]) -> States:
+        return self._step(self._redo, self._undo, current)
+
+    @staticmethod
+    def _step(source: list[States], target: list[States], current: Callable[[int], FrameState]) -> States:
+        if not source:
+            return {}
+        states = source.pop()
+        target.append({frame: current(frame) for frame in states})
+        return states

@@ -1,0 +1,112 @@
+"""Python packages that the network needs: installed when it is asked for, with the user's consent.
+
+PyTorch comes through the PyTorch extension alone, the rest through ``slicer.packaging``. Everything that goes wrong
+ends in an ``InputError`` with one sentence that says what to do. Without these packages, organs outlined and ROIs
+placed by hand are measured all the same.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+from pathlib import Path
+from subprocess import CalledProcessError
+
+import slicer
+from slicer.i18n import tr as _
+
+from ..imaging.image import InputError
+
+TORCH_REQUIREMENT = ">=2.4"
+REQUIREMENTS = Path(__file__).resolve().parents[2] / "Resources" / "requirements.txt"
+
+
+class Installer:
+    """Sees to it that the network can run."""
+
+    def missing(self) -> list[str]:
+        """Names of the packages that are not there."""
+        return [name for name in ("torch", "monai", "safetensors") if importlib.util.find_spec(name) is None]
+
+    def ensure(self) -> None:
+        """Install what is missing, after asking. Raises ``InputError`` where that is refused or fails."""
+        if getattr(slicer, "app", None) is None:  # outside the application: the environment is the user's own
+            if self.missing():
+                raise InputError(
+                    _("Python packages are missing: {names}; install them.").format(names=", ".join(self.missing()))
+                )
+            return
+        self._ensureTorch()
+        self._ensureRest()
+
+    def _ensureTorch(self) -> None:
+        try:
+            import PyTorchUtils
+        except ImportError:
+            raise InputError(
+                _(
+                    "The extension PyTorch is missing: install it in the Extensions Manager and restart Slicer, "
+                    "or outline the organs by hand."
+                )
+            ) from None
+        logic = PyTorchUtils.PyTorchUtilsLogic()
+        try:
+            installed = logic.torchInstalled()
+        except Exception:  # a half installed torch raises whatever its import leads to
+            raise InputError(
+                _(
+                    "PyTorch is installed incompletely: open the module PyTorch Util, uninstall PyTorch, "
+                    "restart Slicer and measure again."
+                )
+            ) from None
+        if installed:
+            return
+        if slicer.app.testingEnabled():
+            raise InputError(_("PyTorch is not installed."))
+        try:
+            torch = logic.installTorch(askConfirmation=True, torchVersionRequirement=TORCH_REQUIREMENT)
+        except Exception as error:
+            raise InputError(
+                _("PyTorch could not be installed ({reason}): try again in the module PyTorch Util.").format(
+                    reason=_shortened(error)
+                )
+            ) from error
+        if torch is None:
+            raise InputError(
+                _("PyTorch was not installed, and the network needs it: measure again and agree, or outline by hand.")
+            )
+
+    def _ensureRest(self) -> None:
+        import slicer.packaging
+
+        try:
+            slicer.packaging.pip_ensure(
+                slicer.packaging.load_requirements(REQUIREMENTS), requester=_("Hepatorenal Index")
+            )
+        except CalledProcessError:
+            raise InputError(
+                _(
+                    "Python packages could not be installed: check the network connection and the proxy, "
+                    "or outline the organs by hand."
+                )
+            ) from None
+        except RuntimeError:
+            raise InputError(
+                _(
+                    "The packages were not installed, and the network needs them: measure again and agree, "
+                    "or outline the organs by hand."
+                )
+            ) from None
+        if self.missing() and not slicer.app.testingEnabled():
+            raise InputError(
+                _("Python packages are still missing ({names}): restart Slicer and measure again.").format(
+                    names=", ".join(self.missing())
+                )
+            )
+        if self.missing():
+            raise InputError(_("Python packages are not installed."))
+
+
+def _shortened(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:160] if lines else type(error).__name__

@@ -1,0 +1,126 @@
+"""Charts: the histogram of both ROIs, and the HRI over the frames of a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from ..measurement.result import FrameResult
+from ..scene.rois import KIDNEY_ROI_NAME, LIVER_ROI_NAME, ROI_COLORS
+
+PLOT_ATTRIBUTE = "HepatoRenalIndex.Plot"
+HISTOGRAM = "histogram"
+FRAMES = "frames"
+BIN_WIDTH = 4  # gray levels
+_SHOWN_COLOR = (0.9, 0.2, 0.2)
+_LINE_COLOR = (0.15, 0.35, 0.7)
+_MEDIAN_COLOR = (0.45, 0.45, 0.45)
+
+
+def updateHistogram(scene, result: FrameResult | None):
+    """Show the gray levels of both ROIs; empty without a measurement. Returns the chart."""
+    centers = np.arange(0, 256, BIN_WIDTH) + (BIN_WIDTH - 1) / 2
+    columns = {"gray_level": centers}
+    measurement = None if result is None else result.measurement
+    for name, statistics in (
+        ("liver", measurement and measurement.liver),
+        ("kidney", measurement and measurement.kidney),
+    ):
+        columns[name] = np.zeros(centers.size)
+        if statistics is not None:
+            values = statistics.roi.values(result.image.pixels)
+            counts, _edges = np.histogram(values, bins=centers.size, range=(0, 256))
+            columns[name] = 100.0 * counts / values.size
+    table = _table(scene, HISTOGRAM, columns)
+    series = [
+        _series(scene, HISTOGRAM, "liver", _("Liver ROI"), table, "gray_level", ROI_COLORS[LIVER_ROI_NAME]),
+        _series(scene, HISTOGRAM, "kidney", _("Kidney ROI"), table, "gray_level", ROI_COLORS[KIDNEY_ROI_NAME]),
+    ]
+    return _chart(scene, HISTOGRAM, _("Brightness in the ROIs"), _("Gray level"), _("Pixels (%)"), series)
+
+
+def updateFramesPlot(scene, hriOfFrame: Mapping[int, float], shownFrame: int):
+    """Show the HRI over the frames, its median, and which frame is shown. Returns the chart."""
+    frames = np.array(list(hriOfFrame), float)
+    values = np.array(list(hriOfFrame.values()), float)
+    median = np.median(values) if values.size else 0.0
+    line = _table(scene, FRAMES, {"frame": frames, "hri": values, "median": np.full(values.size, median)})
+    shown = hriOfFrame.get(shownFrame)
+    marked = {"frame": [shownFrame], "shown": [shown]} if shown is not None else {"frame": [], "shown": []}
+    mark = _table(scene, FRAMES + "-shown", {name: np.array(value, float) for name, value in marked.items()})
+    series = [
+        _series(scene, FRAMES, "hri", _("HRI"), line, "frame", _LINE_COLOR, marked=True),
+        _series(scene, FRAMES, "median", _("Median"), line, "frame", _MEDIAN_COLOR, dashed=True),
+        _series(scene, FRAMES, "shown", _("Frame shown"), mark, "frame", _SHOWN_COLOR, single=True),
+    ]
+    return _chart(scene, FRAMES, _("HRI over the frames"), _("Frame"), _("HRI"), series)
+
+
+def findChart(scene, name: str):
+    return _find(scene, "vtkMRMLPlotChartNode", name)
+
+
+def _find(scene, className: str, key: str):
+    for node in scene.GetNodesByClass(className):
+        if node.GetAttribute(PLOT_ATTRIBUTE) == key:
+            return node
+    return None
+
+
+def _ensure(scene, className: str, key: str, name: str):
+    node = _find(scene, className, key)
+    if node is None:
+        node = scene.AddNewNodeByClass(className, name)
+        node.SetAttribute(PLOT_ATTRIBUTE, key)
+    return node
+
+
+def _table(scene, key: str, columns: Mapping[str, np.ndarray]):
+    from vtk.util.numpy_support import numpy_to_vtk
+
+    table = _ensure(scene, "vtkMRMLTableNode", key, "HRI plot data")
+    table.SetHideFromEditors(True)
+    with slicer.util.NodeModify(table):
+        content = vtk.vtkTable()
+        for name, values in columns.items():
+            array = numpy_to_vtk(np.ascontiguousarray(values, float), deep=True)
+            array.SetName(name)
+            content.AddColumn(array)
+        table.SetAndObserveTable(content)
+    return table
+
+
+def _series(scene, key, column, name, table, xColumn, color, marked=False, dashed=False, single=False):
+    series = _ensure(scene, "vtkMRMLPlotSeriesNode", f"{key}-{column}", name)
+    with slicer.util.NodeModify(series):
+        series.SetName(name)
+        series.SetAndObserveTableNodeID(table.GetID())
+        series.SetXColumnName(xColumn)
+        series.SetYColumnName(column)
+        series.SetPlotType(series.PlotTypeScatter)
+        series.SetColor(*color)
+        series.SetLineWidth(2)
+        series.SetLineStyle(
+            series.LineStyleNone if single else series.LineStyleDash if dashed else series.LineStyleSolid
+        )
+        series.SetMarkerStyle(series.MarkerStyleCircle if marked or single else series.MarkerStyleNone)
+        series.SetMarkerSize(13 if single else 6)
+    return series
+
+
+def _chart(scene, key, title, xTitle, yTitle, series):
+    chart = _ensure(scene, "vtkMRMLPlotChartNode", key, title)
+    with slicer.util.NodeModify(chart):
+        chart.SetTitle(title)
+        chart.SetXAxisTitle(xTitle)
+        chart.SetYAxisTitle(yTitle)
+        wanted = [node.GetID() for node in series]
+        if [chart.GetNthPlotSeriesNodeID(i) for i in range(chart.GetNumberOfPlotSeriesNodes())] != wanted:
+            chart.RemoveAllPlotSeriesNodeIDs()
+            for identifier in wanted:
+                chart.AddAndObservePlotSeriesNodeID(identifier)
+    return chart
