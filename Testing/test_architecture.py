@@ -39,7 +39,13 @@ WRITTEN_IN_THEM = ("inference.icnet", "training", "module")
 UNSAFE_MODULES = {"pickle", "dill", "joblib", "marshal", "shelve", "cloudpickle"}
 UNSAFE_CALLS = {"eval", "exec", "compile", "os.system", "os.popen"}
 
-PACKAGE_OF = {"pillow": "PIL", "scikit-learn": "sklearn", "simpleitk": "SimpleITK"}
+PACKAGE_OF = {
+    "pillow": "PIL",
+    "scikit-learn": "sklearn",
+    "simpleitk": "SimpleITK",
+    "pytorchutils": "PyTorchUtils",
+    "sampledata": "SampleData",
+}
 
 
 def _names(cell: str) -> set[str]:
@@ -53,8 +59,7 @@ def _table() -> dict[str, tuple[set[str], set[str]]]:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     table: dict[str, tuple[set[str], set[str]]] = {}
     for room, inside, outside in re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|", text, re.MULTILINE):
-        everything = _names(inside) & {"everything", "everything below"}
-        rooms = set(table) if everything else _names(inside)
+        rooms = set(table) if inside == "everything below" else _names(inside)
         table[room] = rooms, {PACKAGE_OF.get(name.lower(), name.lower()) for name in _names(outside)}
     return table
 
