@@ -13,7 +13,7 @@ from enum import Enum
 import numpy as np
 
 
-class ProbeShape(str, Enum):
+class ProbeShape(str, Enum):  # noqa: UP042 as every enumeration of the library
     """How the beams leave the transducer."""
 
     SECTOR = "sector"  # phased array: beams from (nearly) one point

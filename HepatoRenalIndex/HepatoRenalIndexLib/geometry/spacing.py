@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class SpacingSource(str, Enum):
+class SpacingSource(str, Enum):  # noqa: UP042 as every enumeration of the library
     """Where a pixel spacing came from; the values are what the result tables say."""
 
     USER = "user"

@@ -121,7 +121,8 @@ def test_a_part_of_an_roi_outside_its_organ_or_the_scan_is_flagged():
 def test_an_unsure_network_is_flagged():
     everything = np.ones(SHAPE, bool)
     masks = OrganMasks(everything, everything, liver_confidence=0.95, right_kidney_confidence=0.55)
-    assert codes(measure(masks=masks)) == ["low_confidence", "implausible_anatomy"]  # and a kidney as large as the image
+    # and a kidney as large as the image
+    assert codes(measure(masks=masks)) == ["low_confidence", "implausible_anatomy"]
 
 
 def test_rois_far_apart_in_depth_are_flagged():
