@@ -58,9 +58,7 @@ class Header:
     def applyTo(self, image: UltrasoundImage) -> UltrasoundImage:
         """The image with what the header knows; an image of another size was cropped or resampled and stays as is."""
         if (image.rows, image.columns) != (self.rows, self.columns):
-            note = _(
-                "The volume is not of the size that its header states; the header's calibration was left out."
-            )
+            note = _("The volume is not of the size that its header states; the header's calibration was left out.")
             return replace(image, notes=(*image.notes, note))
         provenance = replace(
             image.provenance,

@@ -1,30 +1,19 @@
-"""Ultrasound files into the scene with their calibration kept, and the sample data that comes with the module."""
+"""Ultrasound files into the scene with their calibration kept."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable
 from pathlib import Path
 
-import slicer
 from slicer.i18n import tr as _
 
 from ..imaging.image import InputError, UltrasoundImage
 from ..imaging.reader import open_ultrasound
 from ..scene.volume import add_volume, update_volume
 from .header import Header, storeHeader
+from .sampleData import SAMPLE_FOLDER, SAMPLES
 
-SAMPLE_FOLDER = Path(__file__).resolve().parents[2] / "Resources" / "SampleData"
-ICON_FOLDER = SAMPLE_FOLDER.parent / "Icons"
-SAMPLE_CATEGORY = "LiverUltrasound"
 LARGEST_CLIP_PIXELS = 400_000_000
-SAMPLE_SHA256 = {
-    "sector": "3310f1913b4dbc23024dc39451713c4dc82a0d771c7cca1e0a86274d876a4ec4",
-    "curved": "6e7381025ddb07d0a3e5eafb2d40b245160b03007f6698571db03154a7ac26e4",
-    "clip": "44b69b7a4ea43e09d477e4ed881c400e744a0fe54b989ae42bbcb4d713e052cf",
-    "no_kidney": "f1b6c6b2e10c93a816636a8e99460a1a8636e73667feb1841edb0ca008581f96",
-}
 
 
 def loadUltrasoundFile(scene, path: str | Path, name: str | None = None):
@@ -93,62 +82,12 @@ def _setSpacing(volume, spacing: tuple[float, float]) -> None:
     volume.SetSpacing(*spacing, 1.0)
 
 
-def sampleCases() -> list[dict]:
-    """The shipped cases: ``name``, ``file``, ``sha256`` and ``title``."""
-    try:
-        truth = json.loads((SAMPLE_FOLDER / "truth.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    titles = {
-        "sector": _("HRI sector probe"),
-        "curved": _("HRI curved probe"),
-        "clip": _("HRI clip"),
-        "no_kidney": _("HRI no kidney"),
-    }
-    cases = []
-    for case in truth["cases"]:
-        path = SAMPLE_FOLDER / case["file"]
-        if path.is_file():
-            name = case["name"]
-            title, checksum = titles.get(name, name), SAMPLE_SHA256.get(name, "")
-            cases.append({"name": name, "file": path, "sha256": checksum, "title": title})
-    return cases
-
-
 def loadSample(scene, name: str):
     """Load a shipped case by its name, after its checksum was found right; returns the volume node."""
-    for case in sampleCases():
-        if case["name"] == name:
-            if hashlib.sha256(case["file"].read_bytes()).hexdigest() != case["sha256"]:
-                raise InputError(_("The sample data was changed or damaged; install the extension again."))
-            return loadUltrasoundFile(scene, case["file"], f"HRI sample {name}")
-    raise InputError(_("There is no sample of that name."))
-
-
-def registerSampleData(shown: Callable | None = None) -> None:
-    """Offer the shipped cases in the Sample Data module; ``shown(volume)`` is called after one was loaded."""
-    import SampleData
-
-    logic = SampleData.SampleDataLogic
-    if hasattr(logic, "registerCustomSampleDataCategory"):
-        logic.registerCustomSampleDataCategory(SAMPLE_CATEGORY, title=_("Liver Ultrasound"))
-
-    def load(source):
-        name = next(case["name"] for case in sampleCases() if case["title"] == source.sampleName)
-        with slicer.util.tryWithErrorDisplay(_("The sample could not be loaded."), waitCursor=True):
-            volume = loadSample(slicer.mrmlScene, name)
-            if shown is not None:
-                shown(volume)
-
-    for case in sampleCases():
-        thumbnail = ICON_FOLDER / f"Sample_{case['name']}.png"
-        logic.registerCustomSampleDataSource(
-            category=SAMPLE_CATEGORY,
-            sampleName=case["title"],
-            uris=case["file"].as_uri(),
-            fileNames=case["file"].name,
-            nodeNames=f"HRI sample {case['name']}",
-            checksums=f"SHA256:{case['sha256']}",
-            customDownloader=load,
-            thumbnailFileName=str(thumbnail) if thumbnail.is_file() else None,
-        )
+    sample = SAMPLES.get(name)
+    if sample is None:
+        raise InputError(_("There is no such sample; there are {names}.").format(names=", ".join(SAMPLES)))
+    path = SAMPLE_FOLDER / sample.fileName
+    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sample.sha256:
+        raise InputError(_("The sample data is missing or damaged; install the extension again."))
+    return loadUltrasoundFile(scene, path, sample.nodeName)

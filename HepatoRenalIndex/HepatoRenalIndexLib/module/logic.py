@@ -107,7 +107,7 @@ class MeasurementLogic:
 
     def requestRefresh(self, caller=None, event=None) -> None:
         """Something changed: refresh soon, once for all that changes until then."""
-        if self._pending or self.schedule is None:
+        if self._pending or self.schedule is None or self.scene.IsClosing():
             return
         self._pending = True
         self.schedule(self._onScheduled)

@@ -1,0 +1,138 @@
+"""Hepatorenal index in 3D Slicer. All behavior is in HepatoRenalIndexLib; see docs/architecture.md."""
+
+import sys
+
+import slicer
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+
+#
+# HepatoRenalIndex
+#
+
+
+class HepatoRenalIndex(ScriptedLoadableModule):
+    """The module as the application lists it."""
+
+    def __init__(self, parent):
+        ScriptedLoadableModule.__init__(self, parent)
+        self.parent.title = _("Hepatorenal Index")
+        self.parent.categories = [translate("qSlicerAbstractCoreModule", "Ultrasound")]
+        self.parent.dependencies = ["Segmentations", "Markups", "Sequences", "Tables", "Plots", "SubjectHierarchy"]
+        self.parent.contributors = ["LiverUltrasound contributors"]
+        self.parent.helpText = _(
+            "Measures the hepatorenal index, the brightness of the liver divided by that of the right renal cortex, "
+            "on grayscale ultrasound: outlines both organs, places two ROIs, and follows every correction.<br><br>"
+            "For research use only; not for diagnosis. See the "
+            '<a href="https://github.com/LiverUltrasound/SlicerLiverUltrasound#readme">documentation</a>.'
+        )
+        self.parent.acknowledgementText = _(
+            "The published ROI placement follows Cha et al., Ultrasonography 2021;40:565. The network was trained on "
+            "images of Byra et al., IJCARS 2018;13:1895 (CC BY 4.0) and on simulated images."
+        )
+        slicer.app.connect("startupCompleted()", _registerSampleData)
+
+
+def _registerSampleData() -> None:
+    from HepatoRenalIndexLib.module.sampleData import registerSampleData
+
+    registerSampleData(_showVolume)
+
+
+def _showVolume(volume) -> None:
+    from HepatoRenalIndexLib.module.views import showVolume
+
+    showVolume(volume)
+
+
+#
+# HepatoRenalIndexWidget
+#
+
+
+class HepatoRenalIndexWidget(ScriptedLoadableModuleWidget):
+    """The module's panel."""
+
+    def __init__(self, parent=None) -> None:
+        self.logic = None
+        self.panel = None
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+
+    def setup(self) -> None:
+        """Make panel and logic, when the module is opened for the first time or reloaded."""
+        from HepatoRenalIndexLib.module.moduleLogic import HepatoRenalIndexLogic
+        from HepatoRenalIndexLib.module.widget import ModuleWidget, scheduleSoon
+
+        ScriptedLoadableModuleWidget.setup(self)
+        uiWidget = slicer.util.loadUI(self.resourcePath("UI/HepatoRenalIndex.ui"))
+        self.layout.addWidget(uiWidget)
+        self.logic = HepatoRenalIndexLogic(scheduleSoon)
+        self.panel = ModuleWidget(uiWidget, self.logic, lambda: self.parent.isEntered)
+        if self.parent.isEntered:
+            self.panel.enter()
+
+    def enter(self) -> None:
+        """The user opened the module."""
+        if self.panel is not None:
+            self.panel.enter()
+
+    def exit(self) -> None:
+        """The user opened another module."""
+        if self.panel is not None:
+            self.panel.exit()
+
+    def cleanup(self) -> None:
+        """The application closes, or the module is reloaded."""
+        if self.panel is not None:
+            self.panel.cleanup()
+
+    def onReload(self) -> None:
+        """Reload the library as well: forgotten here, it is imported anew with the module."""
+        for name in [name for name in sys.modules if name.split(".")[0] == "HepatoRenalIndexLib"]:
+            del sys.modules[name]
+        ScriptedLoadableModuleWidget.onReload(self)
+
+
+#
+# HepatoRenalIndexLogic
+#
+
+
+def __getattr__(name: str):
+    """The logic class, imported when it is asked for: the application starts without numpy, scipy and pydicom."""
+    if name == "HepatoRenalIndexLogic":
+        from HepatoRenalIndexLib.module.moduleLogic import HepatoRenalIndexLogic
+
+        return HepatoRenalIndexLogic
+    raise AttributeError(name)
+
+
+#
+# HepatoRenalIndexTest
+#
+
+
+class HepatoRenalIndexTest(ScriptedLoadableModuleTest):
+    """Runs the scenario of the module in the application."""
+
+    def setUp(self) -> None:
+        """Start with an empty scene."""
+        slicer.mrmlScene.Clear()
+
+    def runTest(self) -> None:
+        """Run everything; the parts with the network only where PyTorch is installed."""
+        self.setUp()
+        self.test_HepatoRenalIndex()
+
+    def test_HepatoRenalIndex(self) -> None:
+        """A sample case measured, corrected, undone, deleted, closed."""
+        from HepatoRenalIndexLib.module.moduleLogic import HepatoRenalIndexLogic
+        from HepatoRenalIndexLib.module.selfTest import SelfTest
+
+        skipped = SelfTest(HepatoRenalIndexLogic(), self.delayDisplay).run()
+        self.delayDisplay(_("Test passed") if not skipped else _("Test passed; left out: ") + ", ".join(skipped))

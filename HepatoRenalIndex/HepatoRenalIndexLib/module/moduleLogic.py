@@ -1,0 +1,26 @@
+"""The logic as the application knows it."""
+
+from __future__ import annotations
+
+import slicer
+from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
+
+from .console import ConsoleLogic
+from .parameters import HepatoRenalIndexParameterNode
+
+
+class HepatoRenalIndexLogic(ConsoleLogic, ScriptedLoadableModuleLogic):
+    __doc__ = ConsoleLogic.__doc__
+
+    def __init__(self, schedule=None) -> None:
+        """``schedule`` is given by the panel; a logic without it is brought up to date with ``refreshAll``."""
+        ScriptedLoadableModuleLogic.__init__(self)
+        self._wrapper = None
+        ConsoleLogic.__init__(self, slicer.mrmlScene, self.getParameterNode, schedule)
+
+    def getParameterNode(self) -> HepatoRenalIndexParameterNode:
+        """The parameters of the module in the present scene."""
+        node = ScriptedLoadableModuleLogic.getParameterNode(self)
+        if self._wrapper is None or self._wrapper.parameterNode is not node:
+            self._wrapper = HepatoRenalIndexParameterNode(node)
+        return self._wrapper

@@ -1,0 +1,215 @@
+"""The sections of the module's panel. Each connects its controls to the logic and shows what the logic knows."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from ..imaging.image import InputError
+from . import calibrating
+from .console import ConsoleLogic
+from .installing import Installer
+from .source import findSource, isAlive
+
+
+class Panel:
+    """A section. ``ui`` has the controls by their names, ``tell(sentence)`` shows a sentence to the user."""
+
+    def __init__(self, ui, logic: ConsoleLogic, tell: Callable[[str], None]):
+        self.ui = ui
+        self.logic = logic
+        self.tell = tell
+
+    def attempt(self, action: Callable, *arguments):
+        """Do what the user asked for; what is wrong with the input becomes a sentence, never a traceback."""
+        self.tell("")
+        try:
+            return action(*arguments)
+        except InputError as error:
+            self.tell(str(error))
+        except Exception:  # a mistake of the module's: told with what helps to find it
+            slicer.util.errorDisplay(
+                _("Something unexpected happened; please report it with the details."),
+                detailedText=traceback.format_exc(),
+            )
+        return None
+
+    def update(self) -> None:
+        """Show the present state."""
+
+
+class InputsPanel(Panel):
+    """Image, clip and calibration. ``show(volume)`` shows a volume in the slice view."""
+
+    def __init__(self, ui, logic, tell, show: Callable):
+        super().__init__(ui, logic, tell)
+        self._show = show
+        ui.loadFileButton.connect("clicked()", self.onLoadFile)
+        ui.fixSpacingButton.connect("clicked()", lambda: self.attempt(logic.fixNodeSpacing))
+        ui.calibrateButton.connect("clicked()", lambda: self.attempt(logic.calibrateFromLine))
+        ui.rulerPlaceWidget.connect("activeMarkupsPlaceModeChanged(bool)", self._onPlaceModeChanged)
+        ui.rulerPlaceWidget.setPlaceMultipleMarkups(slicer.qSlicerMarkupsPlaceWidget.ForcePlaceSingleMarkup)
+        ui.calibrationGroupBox.connect("toggled(bool)", self._onCalibrationOpened)
+
+    def onLoadFile(self) -> None:
+        path = qt.QFileDialog.getOpenFileName(
+            slicer.util.mainWindow(), _("Load ultrasound file"), "", _("Ultrasound images (*)")
+        )
+        if path:
+            self.attempt(self._load, path)
+
+    def _load(self, path: str) -> None:
+        volume = self.logic.loadFile(path)
+        self.logic.parameters().inputVolume = volume
+        self._show(volume)
+
+    def _onCalibrationOpened(self, isOpen: bool) -> None:
+        if isOpen and findSource(self.logic.parameters().inputVolume) is not None:
+            parameters = self.logic.parameters()
+            line = parameters.rulerLine if isAlive(parameters.rulerLine) else self.logic.ensureRulerLine()
+            self.ui.rulerPlaceWidget.setCurrentNode(line)
+
+    def _onPlaceModeChanged(self, isPlacing: bool) -> None:
+        """A new line takes the place of the old one."""
+        line = self.logic.parameters().rulerLine
+        if isPlacing and isAlive(line) and line.GetNumberOfDefinedControlPoints() >= 2:
+            line.RemoveAllControlPoints()
+
+    def update(self) -> None:
+        ui, shown = self.ui, self.logic.shown
+        isClip = shown.source is not None and shown.source.isClip
+        browser = shown.source.browser if isClip else None
+        for widget in (ui.sequencePlayWidget, ui.sequenceSeekWidget):
+            widget.setMRMLSequenceBrowserNode(browser)
+            widget.setVisible(isClip)
+        calibration = shown.result.calibration if shown.result is not None else None
+        text = calibrating.describeCalibration(calibration)
+        if shown.source is not None and not text:
+            text = _("Known after measuring.")
+        notes = " ".join(calibration.notes) if calibration is not None else ""
+        ui.calibrationLabel.setText(f"{text} {notes}".strip())
+        differs = shown.source is not None and calibrating.nodeSpacingDiffers(shown.source.volume, calibration)
+        ui.fixSpacingButton.setVisible(differs)
+        line = self.logic.parameters().rulerLine
+        hasLine = isAlive(line) and line.GetNumberOfDefinedControlPoints() >= 2
+        ui.calibrateButton.setEnabled(shown.source is not None and hasLine)
+        ui.calibrateButton.setToolTip(
+            _("Take the pixel size from the line and its length.")
+            if hasLine
+            else _("Draw a line over the depth ruler first: press the button above, then click two of its marks.")
+        )
+
+
+class MeasurePanel(Panel):
+    """Measuring with the network, and the ways to do without it."""
+
+    def __init__(self, ui, logic, tell, installer: Installer, show: Callable):
+        super().__init__(ui, logic, tell)
+        self._installer = installer
+        self._show = show
+        ui.applyButton.connect("clicked()", self.onApply)
+        ui.cancelButton.connect("clicked()", self.onCancel)
+        ui.outlineByHandButton.connect("clicked()", lambda: self.attempt(logic.outlineByHand))
+        ui.placeByHandButton.connect("clicked()", lambda: self.attempt(logic.placeByHand))
+        logic.progressed.connect(self._onProgress)
+        logic.logged.connect(self._onLog)
+        logic.runEnded.connect(self._onEnded)
+
+    def disconnect(self) -> None:
+        self.logic.progressed.disconnect(self._onProgress)
+        self.logic.logged.disconnect(self._onLog)
+        self.logic.runEnded.disconnect(self._onEnded)
+
+    def onApply(self) -> None:
+        self.ui.logTextEdit.clear()
+        self.attempt(self._start)
+        self.update()
+
+    def _start(self) -> None:
+        reason = self.logic.whyNotMeasurable()
+        if reason:
+            raise InputError(reason)
+        self.tell(_("Preparing..."))
+        self._installer.ensure()
+        self._show(self.logic.parameters().inputVolume)
+        self.logic.startMeasuring()
+        self.tell(_("Measuring..."))
+
+    def onCancel(self) -> None:
+        self.logic.cancel()
+        self.ui.progressBar.setValue(0)
+        self.tell(_("Canceled; nothing was changed."))
+        self.update()
+
+    def _onProgress(self, share: float, text: str) -> None:
+        self.ui.progressBar.setValue(round(100 * share))
+        if text:
+            self.tell(text)
+            self._onLog(text)
+
+    def _onLog(self, text: str) -> None:
+        self.ui.logTextEdit.appendPlainText(text)
+
+    def _onEnded(self, sentence: str) -> None:
+        self.ui.progressBar.setValue(0 if sentence else 100)
+        self.tell(sentence or _("Measured."))
+        self.update()
+
+    def update(self) -> None:
+        ui = self.ui
+        reason = self.logic.whyNotMeasurable()
+        hasInput = findSource(self.logic.parameters().inputVolume) is not None
+        ui.applyButton.setEnabled(not reason)
+        ui.applyButton.setToolTip(reason or _("Outline liver and right kidney, place the ROIs and measure the HRI."))
+        ui.cancelButton.setEnabled(self.logic.process.isRunning)
+        isClip = self.logic.shown.source is not None and self.logic.shown.source.isClip
+        ui.wholeClipCheckBox.setVisible(isClip)
+        for button in (ui.outlineByHandButton, ui.placeByHandButton):
+            button.setEnabled(hasInput)
+
+
+class CorrectPanel(Panel):
+    """Outlines in the embedded Segment Editor, ROIs, undo."""
+
+    def __init__(self, ui, logic, tell, segmentEditor):
+        super().__init__(ui, logic, tell)
+        self.segmentEditor = segmentEditor
+        self._rois = {
+            "liver": (ui.liverRoiLabel, ui.liverLockCheckBox, ui.liverAutomaticButton, _("Liver ROI: {state}")),
+            "kidney": (ui.kidneyRoiLabel, ui.kidneyLockCheckBox, ui.kidneyAutomaticButton, _("Kidney ROI: {state}")),
+        }
+        for organ, (_label, lock, automatic, _text) in self._rois.items():
+            lock.connect("clicked(bool)", lambda isLocked, organ=organ: self.attempt(logic.setLocked, organ, isLocked))
+            automatic.connect("clicked()", lambda organ=organ: self.attempt(logic.setAutomatic, organ))
+        ui.undoButton.connect("clicked()", lambda: self.attempt(logic.undo))
+        ui.redoButton.connect("clicked()", lambda: self.attempt(logic.redo))
+
+    def update(self) -> None:
+        shown = self.logic.shown
+        for organ, (label, lock, automatic, text) in self._rois.items():
+            roi = getattr(shown.state, organ) if shown.state is not None else None
+            exists = roi is not None and roi.roi is not None
+            state = _("none") if not exists else _("by hand") if roi.manual else _("automatic")
+            label.setText(text.format(state=state))
+            lock.setEnabled(exists)
+            lock.setChecked(exists and roi.locked)
+            automatic.setEnabled(exists and roi.fixed)
+        self.ui.undoButton.setEnabled(self.logic.history.canUndo)
+        self.ui.redoButton.setEnabled(self.logic.history.canRedo)
+        self._updateSegmentEditor()
+
+    def _updateSegmentEditor(self) -> None:
+        """Let the editor work on the input's segmentation; set only what differs, so that no effect is interrupted."""
+        parameters = self.logic.parameters()
+        segmentation = parameters.segmentation if isAlive(parameters.segmentation) else None
+        volume = parameters.inputVolume if isAlive(parameters.inputVolume) else None
+        editor = self.segmentEditor
+        if editor.segmentationNode() is not segmentation:
+            editor.setSegmentationNode(segmentation)
+        if segmentation is not None and editor.sourceVolumeNode() is not volume:
+            editor.setSourceVolumeNode(volume)
+        self.ui.segmentEditorFrame.setEnabled(segmentation is not None)

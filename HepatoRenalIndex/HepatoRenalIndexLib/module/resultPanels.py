@@ -1,0 +1,162 @@
+"""The sections with results, and with what is rarely needed."""
+
+from __future__ import annotations
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from ..imaging.image import InputError
+from . import resultTable, views
+from .installing import Installer
+from .panels import Panel
+from .source import isAlive
+
+
+class ResultsPanel(Panel):
+    """The number, why it may be doubtful, plots, table, files."""
+
+    def __init__(self, ui, logic, tell):
+        super().__init__(ui, logic, tell)
+        self._tableNode = None
+        ui.plotsButton.connect("clicked()", lambda: self.attempt(views.showImageAndPlots, logic.scene))
+        ui.imageOnlyButton.connect("clicked()", lambda: self.attempt(views.showImageOnly))
+        ui.saveCsvButton.connect("clicked()", self.onSaveCsv)
+        ui.savePictureButton.connect("clicked()", self.onSavePicture)
+        ui.tableView.connect("selectionChanged()", self._updateSummary)
+
+    def onSaveCsv(self) -> None:
+        path = self._askForFile(_("Save table"), _("Tables (*.csv)"), ".csv")
+        if path:
+            self.attempt(self._saveCsv, path)
+
+    def _saveCsv(self, path: str) -> None:
+        try:
+            resultTable.saveCsv(self.logic.parameters().resultTable, path)
+        except OSError as error:
+            text = _("The table could not be written ({reason}); choose another folder.")
+            raise InputError(text.format(reason=error.strerror)) from error
+        self.tell(_("Table saved."))
+
+    def onSavePicture(self) -> None:
+        path = self._askForFile(_("Save picture"), _("Pictures (*.png)"), ".png")
+        if path:
+            self.attempt(self._savePicture, path)
+
+    def _savePicture(self, path: str) -> None:
+        views.savePicture(self.logic.shown, path, self.logic.parameters().keepAnnotations)
+        self.tell(_("Picture saved."))
+
+    @staticmethod
+    def _askForFile(title: str, kinds: str, extension: str) -> str:
+        path = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), title, "", kinds)
+        return path if not path or path.lower().endswith(extension) else path + extension
+
+    def update(self) -> None:
+        ui, shown = self.ui, self.logic.shown
+        result = shown.result
+        measurement = result.measurement if result is not None else None
+        ui.hriLabel.setText(_number(measurement))
+        reasons = [flag.reason for flag in measurement.flags] if measurement is not None else [shown.message]
+        ui.flagsLabel.setText("\n".join(filter(None, reasons)))
+        table = self.logic.parameters().resultTable
+        table = table if isAlive(table) else None
+        if table is not self._tableNode:
+            self._tableNode = table
+            ui.tableView.setMRMLTableNode(table)
+        hasRows = table is not None and resultTable.isResultTable(table) and table.GetNumberOfRows() > 0
+        ui.saveCsvButton.setEnabled(hasRows)
+        ui.savePictureButton.setEnabled(result is not None)
+        self._updateSummary()
+
+    def _updateSummary(self) -> None:
+        table = self.logic.parameters().resultTable
+        rows = self._selectedRows()
+        summary = None
+        if isAlive(table):
+            summary = resultTable.summarize(table, rows if len(rows) > 1 else None)
+        self.ui.summaryLabel.setText(_summary(summary, len(rows) > 1))
+
+    def _selectedRows(self) -> list[int]:
+        """Rows of the table node that are selected; the first row of the view is the first of the node."""
+        selection = self.ui.tableView.selectionModel()
+        return sorted({index.row() for index in selection.selectedIndexes()}) if selection is not None else []
+
+
+def _number(measurement) -> str:
+    if measurement is None:
+        return _("HRI: not measured")
+    liver, kidney = measurement.liver, measurement.kidney
+    text = _("<b style='font-size:large'>HRI {hri}</b><br>Liver {liver} ± {liverSd}, kidney {kidney} ± {kidneySd}")
+    return text.format(
+        hri=f"{measurement.hri:.2f}",
+        liver=f"{liver.mean:.1f}",
+        liverSd=f"{liver.sd:.1f}",
+        kidney=f"{kidney.mean:.1f}",
+        kidneySd=f"{kidney.sd:.1f}",
+    )
+
+
+def _summary(summary, selected: bool) -> str:
+    if summary is None or summary.count < 2:
+        return ""
+    text = _("{which} of {count} measurements: median HRI {median}, IQR {iqr}, IQR/median {ratio} %")
+    return text.format(
+        which=_("Selection") if selected else _("All"),
+        count=summary.count,
+        median=f"{summary.median:.2f}",
+        iqr=f"{summary.interquartileRange:.2f}",
+        ratio=f"{100 * summary.relativeRange:.0f}",
+    )
+
+
+class AdvancedPanel(Panel):
+    """The model, and folders of files."""
+
+    def __init__(self, ui, logic, tell, installer: Installer):
+        super().__init__(ui, logic, tell)
+        self._installer = installer
+        ui.modelFolderLineEdit.connect("currentPathChanged(QString)", self._onModelChanged)
+        ui.inputFolderLineEdit.connect("currentPathChanged(QString)", lambda path: self.update())
+        ui.outputFolderLineEdit.connect("currentPathChanged(QString)", lambda path: self.update())
+        ui.measureFolderButton.connect("clicked()", self.onMeasureFolder)
+        ui.cancelFolderButton.connect("clicked()", self.onCancelFolder)
+        logic.batchEnded.connect(self._onEnded)
+
+    def disconnect(self) -> None:
+        self.logic.batchEnded.disconnect(self._onEnded)
+
+    def _onModelChanged(self, path: str) -> None:
+        if self.logic.parameters().modelFolder != path:
+            self.logic.parameters().modelFolder = path
+
+    def onMeasureFolder(self) -> None:
+        self.ui.logTextEdit.clear()
+        self.attempt(self._measureFolder)
+        self.update()
+
+    def _measureFolder(self) -> None:
+        self._installer.ensure()
+        self.logic.measureFiles([self.ui.inputFolderLineEdit.currentPath], self.ui.outputFolderLineEdit.currentPath,
+                                blocking=False)  # fmt: skip
+
+    def onCancelFolder(self) -> None:
+        self.logic.cancelBatch()
+        self.tell(_("Stopped; the next run goes on from here."))
+        self.update()
+
+    def _onEnded(self, sentence: str) -> None:
+        self.tell(sentence or _("The folder is measured; see measurements.csv among the results."))
+        self.update()
+
+    def update(self) -> None:
+        ui = self.ui
+        if ui.modelFolderLineEdit.currentPath != self.logic.parameters().modelFolder:
+            ui.modelFolderLineEdit.setCurrentPath(self.logic.parameters().modelFolder)
+        hasFolders = bool(ui.inputFolderLineEdit.currentPath and ui.outputFolderLineEdit.currentPath)
+        running = self.logic.isBatchRunning
+        ui.measureFolderButton.setEnabled(hasFolders and not running)
+        ui.measureFolderButton.setToolTip(
+            _("Measure all files and write the results.") if hasFolders else _("Choose both folders first.")
+        )
+        ui.cancelFolderButton.setEnabled(running)

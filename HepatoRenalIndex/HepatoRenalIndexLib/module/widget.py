@@ -1,0 +1,179 @@
+"""The module's panel: one object that ties sections, parameter node, logic and the application together."""
+
+from __future__ import annotations
+
+import qt
+import slicer
+
+from . import views
+from .console import ConsoleLogic
+from .installing import Installer
+from .panels import CorrectPanel, InputsPanel, MeasurePanel
+from .resultPanels import AdvancedPanel, ResultsPanel
+
+EDITOR_TAG = "HepatoRenalIndexSegmentEditor"
+UNDO_STATES = 10
+
+
+def scheduleSoon(call) -> None:
+    """Call back in the main thread when the present event has been dealt with."""
+    qt.QTimer.singleShot(0, call)
+
+
+class ModuleWidget:
+    """Fills the panel of the module. ``uiWidget`` is the loaded ``.ui`` file, ``isEntered()`` whether it is open."""
+
+    def __init__(self, uiWidget, logic: ConsoleLogic, isEntered, installer: Installer | None = None):
+        self.logic = logic
+        self._isEntered = isEntered
+        self._parameters = None
+        self._guiTag = None
+        self._updating = False
+        self._cornerText = views.CornerText()
+        self.ui = slicer.util.childWidgetVariables(uiWidget)
+        uiWidget.setMRMLScene(slicer.mrmlScene)
+        self.segmentEditor = self._makeSegmentEditor()
+        installer = installer or Installer()
+        tell = self.ui.statusLabel.setText
+        self._measurePanel = MeasurePanel(self.ui, logic, tell, installer, views.showVolume)
+        self._advancedPanel = AdvancedPanel(self.ui, logic, tell, installer)
+        self._correctPanel = CorrectPanel(self.ui, logic, tell, self.segmentEditor)
+        self._panels = [
+            InputsPanel(self.ui, logic, tell, views.showVolume),
+            self._measurePanel,
+            self._correctPanel,
+            ResultsPanel(self.ui, logic, tell),
+            self._advancedPanel,
+        ]
+        self.ui.tableView.setSelectionBehavior(qt.QAbstractItemView.SelectRows)
+        logic.changed.connect(self.update)
+        self._sceneTags = [
+            slicer.mrmlScene.AddObserver(slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose),
+            slicer.mrmlScene.AddObserver(slicer.mrmlScene.EndCloseEvent, self._onSceneEndClose),
+            slicer.mrmlScene.AddObserver(slicer.mrmlScene.EndImportEvent, self._onSceneEndClose),
+        ]
+
+    def _makeSegmentEditor(self):
+        editor = slicer.qMRMLSegmentEditorWidget()
+        editor.setMaximumNumberOfUndoStates(UNDO_STATES)
+        # Before the scene, so that the selections made when it is set go into this node.
+        editor.setMRMLSegmentEditorNode(_editorNode())
+        editor.setMRMLScene(slicer.mrmlScene)
+        editor.setSegmentationNodeSelectorVisible(False)
+        editor.setSourceVolumeNodeSelectorVisible(False)
+        editor.setSwitchToSegmentationsButtonVisible(False)
+        editor.setShow3DButtonVisible(False)
+        editor.setAutoShowSourceVolumeNode(False)
+        editor.setEffectNameOrder(["Paint", "Draw", "Erase", "Scissors", "Islands", "Smoothing"])
+        editor.unorderedEffectsVisible = False
+        self.ui.segmentEditorFrame.layout().addWidget(editor)
+        return editor
+
+    # Life of the panel
+
+    def enter(self) -> None:
+        """The user opened the module."""
+        self.segmentEditor.setMRMLSegmentEditorNode(_editorNode())
+        self.segmentEditor.setupViewObservations()
+        self.segmentEditor.installKeyboardShortcuts()
+        self._connectParameters()
+        self._chooseInput()
+
+    def exit(self) -> None:
+        """The user went to another module: nothing of the panel may act on its own, the results stay up to date."""
+        self.segmentEditor.setActiveEffect(None)
+        self.segmentEditor.uninstallKeyboardShortcuts()
+        self.segmentEditor.removeViewObservations()
+        self.ui.rulerPlaceWidget.setPlaceModeEnabled(False)
+        self._disconnectParameters()
+
+    def cleanup(self) -> None:
+        """The module is reloaded or the application closes."""
+        for tag in self._sceneTags:
+            slicer.mrmlScene.RemoveObserver(tag)
+        self._sceneTags = []
+        self.logic.changed.disconnect(self.update)
+        self._measurePanel.disconnect()
+        self._advancedPanel.disconnect()
+        self.logic.close()
+        self._disconnectParameters()
+        self._cornerText.remove()
+        self.segmentEditor.setActiveEffect(None)
+        self.segmentEditor.removeViewObservations()
+        self.segmentEditor.setMRMLScene(None)
+
+    def _onSceneStartClose(self, caller=None, event=None) -> None:
+        self._disconnectParameters()
+        self.segmentEditor.setActiveEffect(None)
+        self.segmentEditor.setSegmentationNode(None)
+        self.segmentEditor.removeViewObservations()
+        self._cornerText.remove()
+
+    def _onSceneEndClose(self, caller=None, event=None) -> None:
+        if self._isEntered():
+            scheduleSoon(self._reenter)
+
+    def _reenter(self) -> None:
+        if self._sceneTags and self._isEntered():
+            self.enter()
+
+    # Parameters
+
+    def _connectParameters(self) -> None:
+        parameters = self.logic.parameters()
+        if self._parameters is parameters:
+            return
+        self._disconnectParameters()
+        self._parameters = parameters
+        self._guiTag = parameters.connectGui(self.ui)
+        self.logic.observe()
+
+    def _disconnectParameters(self) -> None:
+        if self._parameters is not None:
+            self._parameters.disconnectGui(self._guiTag)
+        self._parameters, self._guiTag = None, None
+
+    def _chooseInput(self) -> None:
+        """Take the volume that is shown when nothing was chosen yet."""
+        parameters = self.logic.parameters()
+        if parameters.inputVolume is not None:
+            return
+        for composite in slicer.mrmlScene.GetNodesByClass("vtkMRMLSliceCompositeNode"):
+            volume = slicer.mrmlScene.GetNodeByID(composite.GetBackgroundVolumeID() or "")
+            if volume is not None and volume.IsA("vtkMRMLScalarVolumeNode") and _isTwoDimensional(volume):
+                parameters.inputVolume = volume
+                return
+
+    def update(self) -> None:
+        """Show what the logic knows."""
+        if self._updating or not self._sceneTags:
+            return
+        self._updating = True
+        try:
+            for panel in self._panels:
+                panel.update()
+            views.connectPlotViews(slicer.mrmlScene)
+            text = views.cornerText(self.logic.shown) if self.logic.parameters().showCornerText else ""
+            self._cornerText.show(text)
+            if self.logic.shown.message:
+                self.ui.statusLabel.setText(self.logic.shown.message)
+        finally:
+            self._updating = False
+
+
+def _isTwoDimensional(volume) -> bool:
+    image = volume.GetImageData()
+    return image is not None and image.GetDimensions()[2] == 1
+
+
+def _editorNode():
+    """The parameters of the embedded Segment Editor, apart from those of the Segment Editor module."""
+    scene = slicer.mrmlScene
+    node = scene.GetSingletonNode(EDITOR_TAG, "vtkMRMLSegmentEditorNode")
+    if node is None:
+        node = scene.CreateNodeByClass("vtkMRMLSegmentEditorNode")
+        node.UnRegister(None)
+        node.SetSingletonTag(EDITOR_TAG)
+        node.SetHideFromEditors(True)
+        node = scene.AddNode(node)
+    return node
