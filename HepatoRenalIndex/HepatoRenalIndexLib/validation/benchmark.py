@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -34,7 +35,12 @@ class StageTime:
 
 @dataclass(frozen=True)
 class StageTimes:
-    """``total`` is from the decoded frame to the measurement; ``ratio`` is its median over the published 80 ms."""
+    """``total`` is from the decoded frame to the measurement; ``ratio`` is its median over the published 80 ms.
+
+    ``cpu_seconds`` is the median processor time of a frame over all threads. ``other_load`` is the number of processes
+    that wanted the processor before the run (load average of the last minute, NaN where unknown) for each core: from
+    about 0.5 on, the wall times say more about the other processes.
+    """
 
     stages: tuple[StageTime, ...]
     total: StageTime
@@ -42,6 +48,8 @@ class StageTimes:
     measured: int
     threads: int
     device: str
+    cpu_seconds: float = float("nan")
+    other_load: float = float("nan")
 
     @property
     def ratio(self) -> float:
@@ -97,17 +105,19 @@ def time_stages(
     import torch
 
     settings = MeasurementSettings() if placement is None else MeasurementSettings(placement=placement)
+    other_load = _load_per_core()
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         for frame in list(frames)[:WARM_UP]:
             measure_frame(frame, segmenter, settings)
-        totals, stages, measured = [], {}, 0
+        totals, cpu, stages, measured = [], [], {}, 0
         for _ in range(repeats):
             for frame in frames:
-                start = time.perf_counter()
+                start, cpu_start = time.perf_counter(), time.process_time()
                 result = measure_frame(frame, segmenter, settings)
                 totals.append(time.perf_counter() - start)
+                cpu.append(time.process_time() - cpu_start)
                 measured += result.measurement is not None
                 for name, seconds in result.seconds.items():
                     stages.setdefault(name, []).append(seconds)
@@ -120,6 +130,8 @@ def time_stages(
         measured=measured,
         threads=threads,
         device=segmenter.identity.device,
+        cpu_seconds=float(np.median(cpu)),
+        other_load=other_load,
     )
 
 
@@ -199,6 +211,13 @@ def resident_mib() -> float | None:
         return pages * resource.getpagesize() / 2**20
     except (ImportError, OSError, ValueError, IndexError):
         return None
+
+
+def _load_per_core() -> float:
+    try:
+        return os.getloadavg()[0] / (os.cpu_count() or 1)
+    except (AttributeError, OSError):  # Windows
+        return float("nan")
 
 
 def _plain_search(pixels: np.ndarray, inside: np.ndarray, side: int, level: float) -> float:

@@ -1,5 +1,6 @@
 """Choice of a placement, phantoms, disagreements and the benchmark, against planted truth."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from HepatoRenalIndexLib.validation.phantoms import (
     phantom_settings,
     summarize_phantoms,
 )
-from HepatoRenalIndexLib.validation.report_benchmark import write_benchmark
+from HepatoRenalIndexLib.validation.report_benchmark import benchmark_text, write_benchmark
 from HepatoRenalIndexLib.validation.run import Benchmark, benchmark_phantoms, search_benchmark
 from HepatoRenalIndexLib.validation.selection import agreement_criterion, biopsy_criterion, nested_selection
 
@@ -191,6 +192,7 @@ def test_stage_times_add_up_to_no_more_than_the_total_and_threads_are_given_back
     assert torch.get_num_threads() == before
     assert (times.frames, times.threads) == (4, 1)
     assert 0 < sum(stage.median for stage in times.stages) <= 1.2 * times.total.median
+    assert 0 < times.cpu_seconds < 60
     assert times.ratio == pytest.approx(times.total.median / 0.08)
 
 
@@ -220,4 +222,6 @@ def test_the_benchmark_report_holds_the_figures(tmp_path):
     assert f"{1e3 * stages.total.median:.1f}" in text
     assert "(+0.0 MiB)" in text
     assert "scikit-learn is not installed" in text
+    assert "The computer was busy" in benchmark_text(replace(result, stages=replace(stages, other_load=2.0)), "real")
+    assert "was busy" not in benchmark_text(replace(result, stages=replace(stages, other_load=0.1)), "real")
     assert "total_over_published" in (tmp_path / "benchmark.csv").read_text()
