@@ -178,7 +178,7 @@ def profile_memory(frames: Sequence[UltrasoundImage], segmenter: Segmenter, coun
 
     def watch(done: float, total: int, name: str) -> None:
         now = resident_mib()
-        if now is not None and done == int(done):
+        if now is not None and done == int(done) and done < total:
             used.append(now)
 
     with tempfile.TemporaryDirectory(prefix="liver-ultrasound-") as temporary:

@@ -209,7 +209,7 @@ def test_the_memory_run_measures_every_file_of_a_folder():
     profile = profile_memory([p.image for p in phantoms], segmenter, count=6)
     if profile is None:
         pytest.skip("this system does not tell the resident memory")
-    assert profile.frames >= 6
+    assert profile.frames == 6
     assert profile.largest >= profile.last > 20
 
 
