@@ -14,7 +14,7 @@ from . import calibrating
 from .caseNodes import ensureCase, fileBesideInput, findCase
 from .frameState import FrameState, RoiState
 from .logic import Shown
-from .running import RunningLogic
+from .running import RunningLogic, stateOrEmpty
 from .source import Source, findSource, isAlive
 
 ORGANS = ("liver", "kidney")
@@ -50,15 +50,11 @@ class CorrectingLogic(RunningLogic):
 
     def setAutomatic(self, *organs: str) -> None:
         """Let ROIs of the frame shown be placed automatically again, locked ones too."""
-        source = self._requireSource()
-        case = findCase(source)
-        frame = source.frame
+        case = findCase(self._requireSource())
         for organ, node in (("liver", case.liverRoi), ("kidney", case.kidneyRoi)):
             if organ in organs and node is not None:
                 node.SetLocked(False)
-        state = case.state(frame)
-        rois = {organ: replace(getattr(state, organ), roi=None, manual=False) for organ in organs}
-        case.setState(frame, replace(state, **rois))
+                node.RemoveAllControlPoints()
         self.refresh()
 
     def setLocked(self, organ: str, locked: bool) -> None:
@@ -80,7 +76,7 @@ class CorrectingLogic(RunningLogic):
     def _putBack(self, step) -> None:
         source = self._requireSource()
         case = findCase(source)
-        states = step(case.state)
+        states = step(lambda frame: stateOrEmpty(case, frame))
         for frame, state in states.items():
             case.setState(frame, _writable(state, source))
         self.shown = Shown()

@@ -164,6 +164,9 @@ class MeasurementLogic:
             self._measureWaiting(parameters, source, case)
         except InputError as error:
             self.shown = Shown(source, source.frame, message=str(error))
+            # The number of before is not the number of what is shown now.
+            if isAlive(parameters.resultTable):
+                resultTable.removeRows(parameters.resultTable, source.name, [source.frame])
         self._refreshViews(parameters, source)
         self.changed.emit()
 

@@ -63,7 +63,13 @@ def measureState(
     useKnown = wantedSpacing is None and known is not None and known.calibrated and not image.regions
     if useKnown:
         settings = replace(settings, user_spacing_mm=(known.y_mm, known.x_mm))
-    result = measure_frame(image, KeptMasks(_organsFor(image, state), state.model, len(image.regions) > 1), settings)
+    several = len(image.regions) > 1
+    result = measure_frame(image, KeptMasks(_organsFor(image, state), state.model, several), settings)
+    oneFixed = liver.fixed != kidney.fixed
+    if oneFixed and result.placement is None and result.geometry is not None and result.calibration is not None:
+        # An ROI made smaller by hand holds no window of the usual size: a larger one about its center does.
+        size = roi_size_px(result.calibration, result.geometry, settings.roi_mm)
+        result = measure_frame(image, KeptMasks(_organsFor(image, state, size), state.model, several), settings)
     if useKnown and result.calibration is not None:
         result = replace(result, calibration=withSource(result.calibration, known))
     result = replace(result, masks=state.masks)
@@ -77,23 +83,27 @@ def measureState(
     return _measureRois(result, liver, kidney, state, settings)
 
 
-def _organsFor(image: UltrasoundImage, state: FrameState) -> OrganMasks:
-    """The masks for placing: a fixed ROI stands for its organ, so that the other ROI is placed to match it."""
+def _organsFor(image: UltrasoundImage, state: FrameState, size: tuple[int, int] = (0, 0)) -> OrganMasks:
+    """The masks for placing: a fixed ROI stands for its organ, so that the other ROI is placed to match it.
+
+    ``size`` is the smallest width and height with which it does.
+    """
     shape = image.pixels.shape
     nothing = np.zeros(shape, bool)
     masks = state.masks if state.masks is not None else OrganMasks(nothing, nothing)
     if state.liver.fixed:
-        liver = _rectangle(shape, state.liver.roi)
+        liver = _rectangle(shape, state.liver.roi, size)
         masks = OrganMasks(liver, masks.right_kidney & ~liver, None, masks.right_kidney_confidence)
     if state.kidney.fixed:
-        kidney = _rectangle(shape, state.kidney.roi)
+        kidney = _rectangle(shape, state.kidney.roi, size)
         masks = OrganMasks(masks.liver & ~kidney, kidney, masks.liver_confidence, None)
     return masks
 
 
-def _rectangle(shape: tuple[int, int], roi: Roi) -> np.ndarray:
+def _rectangle(shape: tuple[int, int], roi: Roi, size: tuple[int, int]) -> np.ndarray:
+    roi = Roi.centered(*roi.center, max(roi.width, size[0]), max(roi.height, size[1]))
     mask = np.zeros(shape, bool)
-    mask[roi.slices] = True
+    mask[max(roi.top, 0) : roi.top + roi.height, max(roi.left, 0) : roi.left + roi.width] = True
     return mask
 
 

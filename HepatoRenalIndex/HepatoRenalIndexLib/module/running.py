@@ -88,7 +88,7 @@ class RunningLogic(MeasurementLogic):
         case = ensureCase(self.scene, source)
         before = {}
         for frame, segmented in zip(frames, found, strict=True):
-            before[frame] = _stateOrEmpty(case, frame)
+            before[frame] = stateOrEmpty(case, frame)
             case.setState(frame, _measuredState(before[frame], segmented))
         self._record(source, before)
         parameters = self.parameters()
@@ -108,7 +108,8 @@ class RunningLogic(MeasurementLogic):
         self.runEnded.emit("")
 
 
-def _stateOrEmpty(case: CaseNodes, frame: int) -> FrameState:
+def stateOrEmpty(case: CaseNodes, frame: int) -> FrameState:
+    """What a frame holds, nothing where it cannot be told."""
     try:
         return case.state(frame)
     except InputError:  # an ROI turned against the pixels

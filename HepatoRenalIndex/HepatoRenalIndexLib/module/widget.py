@@ -45,7 +45,7 @@ class ModuleWidget:
             ResultsPanel(self.ui, logic, tell),
             self._advancedPanel,
         ]
-        self.ui.tableView.setSelectionBehavior(qt.QAbstractItemView.SelectRows)
+        self.ui.tableView.setSelectionBehavior(slicer.qMRMLTableView.SelectRows)
         logic.changed.connect(self.update)
         self._sceneTags = [
             slicer.mrmlScene.AddObserver(slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose),

@@ -1,0 +1,195 @@
+"""A stand-in for the application's widgets, made from the list of what its widget classes really have.
+
+Every attribute, method, property and signal that the module uses on a widget must be in the list, so that the code of
+the panel can be run, button by button, where there is no desktop. Widgets only remember what they are told.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import types
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import slicer_double
+
+MODULE = Path(__file__).resolve().parents[2]
+API_FILE = MODULE.parents[1] / "shared" / "data" / "slicer_desktop_api.json"
+UI_FILE = MODULE / "Resources" / "UI" / "HepatoRenalIndex.ui"
+
+
+class Api:
+    """The list: class name with package -> names, properties, signals."""
+
+    def __init__(self):
+        self.classes = json.loads(API_FILE.read_text(encoding="utf-8"))["widgets"]
+
+    def find(self, name: str) -> tuple[str, dict]:
+        for package in ("qt", "ctk", "slicer"):
+            if f"{package}.{name}" in self.classes:
+                return f"{package}.{name}", self.classes[f"{package}.{name}"]
+        raise AttributeError(f"the application has no widget class {name}")
+
+    def members(self, name: str) -> tuple[set[str], set[str], set[str]]:
+        """All names, properties and signals of a widget class, those of QWidget included."""
+        _, entry = self.find(name)
+        base = self.classes["qt.QWidget"]
+        names = set(entry["names"]) | set(base["names"])
+        properties = set(entry.get("properties") or ()) | set(base["properties"])
+        signals = set(entry.get("signals") or ()) | set(base["signals"])
+        return names | properties, properties, signals
+
+
+class Widget:
+    """A widget of the class ``kind``. ``fire(signal, ...)`` does what the user's action would."""
+
+    def __init__(self, api: Api, kind: str, name: str = ""):
+        self.__dict__.update(_api=api, _kind=kind, _values={"objectName": name, "enabled": True}, _slots={})
+        self.__dict__["_names"], self.__dict__["_properties"], self.__dict__["_signals"] = api.members(kind)
+
+    def connect(self, signal: str, slot) -> None:
+        assert signal in self._signals, f"{self._kind} has no signal {signal}"
+        self._slots.setdefault(signal, []).append(slot)
+
+    def fire(self, signal: str, *arguments) -> None:
+        for slot in self._slots.get(signal, ()):
+            slot(*arguments)
+
+    def value(self, name: str):
+        """What was last set."""
+        return self._values.get(name)
+
+    def __getattr__(self, name: str):
+        if name not in self._names:
+            raise AttributeError(f"{self._kind} has no {name}")
+        if name in self._properties:
+            return self._values.get(name, "" if "ath" in name or name == "text" else None)
+        return lambda *arguments: self._call(name, arguments)
+
+    def __setattr__(self, name: str, value) -> None:
+        assert name in self._properties, f"{self._kind} has no property {name}"
+        self._values[name] = value
+
+    def _call(self, name: str, arguments):
+        if name.startswith("set") and arguments:
+            self._values[name[3].lower() + name[4:]] = arguments[0]
+            return None
+        if name == "layout":
+            return Widget(self._api, "QVBoxLayout")
+        return self._values.get(name)
+
+
+def ui_widgets(api: Api) -> dict[str, Widget]:
+    """The widgets of the ``.ui`` file by their names."""
+    found = {}
+    for element in ElementTree.parse(UI_FILE).iter("widget"):
+        found[element.get("name")] = Widget(api, element.get("class"), element.get("name"))
+    return found
+
+
+class Application:
+    """Puts the stand-ins where the module imports them from, and takes them away again."""
+
+    def __init__(self, scene):
+        self.api = Api()
+        self.scene = scene
+        self.queue = slicer_double.Queue()
+        self.errors: list[str] = []
+        self.widgets: dict[str, Widget] = {}
+        self._kept: list[tuple] = []
+
+    def __enter__(self) -> Application:
+        import slicer
+
+        slicer_double.install()
+        qt = types.ModuleType("qt")
+        qt.QTimer = types.SimpleNamespace(singleShot=lambda delay, call: self.queue(call))
+        qt.QFileDialog = types.SimpleNamespace(
+            getOpenFileName=lambda *arguments: self.answer, getSaveFileName=lambda *arguments: self.answer
+        )
+        self.answer = ""
+        parts = types.ModuleType("slicer.ScriptedLoadableModule")
+        for kind in ("", "Widget", "Logic", "Test"):
+            setattr(parts, f"ScriptedLoadableModule{kind}", _base(kind, self))
+        wrapper = types.ModuleType("slicer.parameterNodeWrapper")
+        wrapper.parameterNodeWrapper = lambda declared: lambda node: Wrapper(self.scene)
+        wrapper.Choice, wrapper.WithinRange = list, lambda low, high: (low, high)
+        modules = {"qt": qt, "slicer.ScriptedLoadableModule": parts, "slicer.parameterNodeWrapper": wrapper}
+        for name, module in modules.items():
+            self._keep(sys.modules, name, module)
+        self._keep(slicer.__dict__, "mrmlScene", self.scene)
+        self._keep(slicer.__dict__, "app", types.SimpleNamespace(
+            layoutManager=lambda: None, testingEnabled=lambda: True, connect=lambda signal, slot: None))  # fmt: skip
+        for kind in ("qMRMLSegmentEditorWidget", "qSlicerMarkupsPlaceWidget", "qMRMLTableView"):
+            maker = types.SimpleNamespace(ForcePlaceSingleMarkup=1, SelectRows=1)
+            self._keep(slicer.__dict__, kind, _Maker(self.api, kind, maker))
+        util = slicer.util.__dict__
+        self._keep(util, "loadUI", lambda path: self._load())
+        self._keep(util, "childWidgetVariables", lambda root: types.SimpleNamespace(**self.widgets))
+        self._keep(util, "mainWindow", lambda: None)
+        self._keep(util, "errorDisplay", lambda text, **rest: self.errors.append(rest.get("detailedText", text)))
+        return self
+
+    def _load(self) -> Widget:
+        self.widgets = ui_widgets(self.api)
+        return self.widgets["HepatoRenalIndex"]
+
+    def _keep(self, where: dict, name: str, value) -> None:
+        self._kept.append((where, name, where.get(name)))
+        where[name] = value
+
+    def __exit__(self, *details) -> None:
+        while self._kept:
+            where, name, value = self._kept.pop()
+            if value is None:
+                where.pop(name, None)
+            else:
+                where[name] = value
+        for name in [name for name in sys.modules if name.startswith("HepatoRenalIndexLib.module")]:
+            del sys.modules[name]
+
+
+class _Maker:
+    """A widget class: called it makes a widget, its attributes are its enumerations."""
+
+    def __init__(self, api: Api, kind: str, enumerations):
+        self._api, self._kind, self._enumerations = api, kind, enumerations
+
+    def __call__(self) -> Widget:
+        return Widget(self._api, self._kind)
+
+    def __getattr__(self, name: str):
+        assert name in self._api.members(self._kind)[0], f"{self._kind} has no {name}"
+        return getattr(self._enumerations, name)
+
+
+class Wrapper(slicer_double.Parameters):
+    """A parameter node wrapper with the calls that bind it to a panel."""
+
+    def connectGui(self, gui) -> int:
+        return 1
+
+    def disconnectGui(self, tag) -> None:
+        assert tag == 1
+
+
+def _base(kind: str, application: Application):
+    """One of the four base classes of a scripted module."""
+
+    class Base:
+        def __init__(self, parent=None):
+            self.parent = parent
+            self.layout = Widget(application.api, "QVBoxLayout")
+
+        def setup(self):
+            pass
+
+        def resourcePath(self, name):
+            return str(MODULE / "Resources" / name)
+
+        def getParameterNode(self):
+            return Wrapper(application.scene).parameterNode
+
+    Base.__name__ = f"ScriptedLoadableModule{kind}"
+    return Base

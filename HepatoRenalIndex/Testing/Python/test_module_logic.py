@@ -1,0 +1,426 @@
+"""The module's logic on a real scene: measured, corrected, undone, saved, deleted, without any application."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import slicer_double
+
+slicer_double.install()
+slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
+
+from HepatoRenalIndexLib.imaging.image import InputError  # noqa: E402
+from HepatoRenalIndexLib.imaging.reader import open_ultrasound  # noqa: E402
+from HepatoRenalIndexLib.measurement.organs import ModelIdentity, OrganMasks  # noqa: E402
+from HepatoRenalIndexLib.module import plots, resultTable  # noqa: E402
+from HepatoRenalIndexLib.module.console import ConsoleLogic  # noqa: E402
+from HepatoRenalIndexLib.module.sampleData import SAMPLE_FOLDER, SAMPLES  # noqa: E402
+from HepatoRenalIndexLib.module.segmenting import SegmentedFrame  # noqa: E402
+from HepatoRenalIndexLib.module.selfTest import SelfTest, sampleMasks  # noqa: E402
+from HepatoRenalIndexLib.module.source import findSource  # noqa: E402
+from HepatoRenalIndexLib.pipeline.measure import MeasurementSettings, measure_frame  # noqa: E402
+from HepatoRenalIndexLib.pipeline.outputs import result_row  # noqa: E402
+from HepatoRenalIndexLib.scene import runtime, study  # noqa: E402
+
+NETWORK = ModelIdentity("network", "1", "ab" * 32, "cpu")
+
+
+@pytest.fixture(scope="module")
+def started():
+    return runtime.start()
+
+
+class Session:
+    """A scene with a logic that is scheduled as by an event loop."""
+
+    def __init__(self, scene):
+        self.scene = scene
+        self.queue = slicer_double.Queue()
+        self.logic = ConsoleLogic(scene, lambda: slicer_double.Parameters(scene), self.queue)
+        self.logic.observe()
+        self.settle()
+
+    @property
+    def parameters(self):
+        return self.logic.parameters()
+
+    @property
+    def shown(self):
+        return self.logic.shown
+
+    @property
+    def hri(self) -> float:
+        return self.shown.result.measurement.hri
+
+    def settle(self) -> int:
+        return self.queue.run()
+
+    def load(self, name: str):
+        volume = self.logic.loadSample(name)
+        self.parameters.inputVolume = volume
+        self.settle()
+        return volume
+
+    def measure(self, masks: list[OrganMasks]) -> None:
+        """As if the network had found these masks."""
+        source = findSource(self.parameters.inputVolume)
+        found = []
+        for frame, mask in enumerate(masks):
+            result = measure_frame(source.image(frame), None, MeasurementSettings(), mask)
+            rois = (result.measurement.liver.roi, result.measurement.kidney.roi) if result.measurement else (None, None)
+            found.append(SegmentedFrame(mask, NETWORK, *rois, result_row(result)))
+        self.logic._run = source, list(range(len(masks)))
+        self.logic._onSegmented(found)
+        self.settle()
+
+    def drag(self, roi, dx: float, dy: float = 0.0) -> None:
+        """Move an ROI in its own steps, as the mouse does."""
+        roi.InvokeEvent(roi.PointStartInteractionEvent)
+        for _ in range(3):
+            x, y, z = roi.GetCenter()
+            roi.SetCenter(x + dx / 3, y + dy / 3, z)
+            self.settle()
+        roi.InvokeEvent(roi.PointEndInteractionEvent)
+        self.settle()
+
+    def paint(self, segment_id: str, mask: np.ndarray, add: bool = True) -> None:
+        """Add pixels to a segment, or take them away, as the Segment Editor does."""
+        from HepatoRenalIndexLib.scene.segmentation import _oriented_image
+
+        node = self.scene.AddNewNodeByClass("vtkMRMLSegmentEditorNode")
+        editor = slicer.vtkSlicerSegmentEditorLogic()
+        editor.SetMRMLScene(self.scene)
+        editor.SetSegmentEditorNode(node)
+        node.SetAndObserveSegmentationNode(self.parameters.segmentation)
+        node.SetAndObserveSourceVolumeNode(self.parameters.inputVolume)
+        mode = editor.ModificationModeAdd if add else editor.ModificationModeRemove
+        labelmap = _oriented_image(mask, self.parameters.inputVolume)
+        editor.ModifySegmentByLabelmap(self.parameters.segmentation, segment_id, labelmap, mode, False, False)
+        self.settle()
+
+
+@pytest.fixture
+def session(started):
+    started.scene.Clear(0)
+    made = Session(started.scene)
+    yield made
+    made.logic.close()
+    started.scene.Clear(0)
+
+
+@pytest.fixture
+def measured(session):
+    session.load("sector")
+    session.measure([sampleMasks("sector")])
+    return session
+
+
+def clip_masks() -> list[OrganMasks]:
+    masks = []
+    for path in sorted(SAMPLE_FOLDER.glob("clip_*_labels.png")):
+        with open_ultrasound(path) as picture:
+            masks.append(OrganMasks.from_labels(picture.frame(0).pixels))
+    return masks
+
+
+@pytest.fixture
+def clip(session):
+    session.load("clip")
+    session.measure(clip_masks())
+    return session
+
+
+def browse(session, frame: int) -> None:
+    findSource(session.parameters.inputVolume).browser.SetSelectedItemNumber(frame)
+    session.settle()
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_sample_data_has_the_checksum_it_is_registered_with(name):
+    import hashlib
+
+    data = (SAMPLE_FOLDER / SAMPLES[name].fileName).read_bytes()
+    assert hashlib.sha256(data).hexdigest() == SAMPLES[name].sha256
+
+
+def test_a_measured_image_has_the_numbers_of_the_command_line(measured):
+    with open_ultrasound(SAMPLE_FOLDER / "sector.dcm") as file:
+        expected = measure_frame(file.frame(0), None, MeasurementSettings(), sampleMasks("sector"))
+    assert measured.hri == expected.measurement.hri
+    assert measured.shown.result.calibration == expected.calibration
+    assert measured.shown.state.model == NETWORK
+    (row,) = resultTable.rowsOf(measured.parameters.resultTable)
+    assert float(row["hri"]) == pytest.approx(measured.hri, abs=1e-4)
+    assert row["model"] == "network"
+    assert row["manufacturer_model"] == "Simulator"
+
+
+def test_nothing_is_computed_again_when_nothing_changes(measured):
+    result = measured.shown.result
+    measured.logic.requestRefresh()
+    measured.settle()
+    assert measured.shown.result is result
+    assert measured.settle() == 0
+
+
+def test_a_dragged_roi_is_manual_and_the_number_follows_every_step(measured):
+    numbers = []
+    measured.logic.changed.connect(lambda: numbers.append(measured.hri))
+    before = measured.hri
+    measured.drag(measured.parameters.liverRoi, -9.0)
+    assert measured.shown.state.liver.manual
+    assert not measured.shown.state.kidney.manual
+    assert len(set(numbers)) >= 3
+    assert "manual_roi" in [flag.code for flag in measured.shown.result.flags]
+    (row,) = resultTable.rowsOf(measured.parameters.resultTable)
+    assert "manual_roi" in row["flags"]
+    assert measured.hri != before
+
+
+def test_a_drag_is_one_step_of_the_history(measured):
+    before = measured.hri, measured.shown.state
+    measured.drag(measured.parameters.kidneyRoi, 6.0, 3.0)
+    after = measured.hri, measured.shown.state
+    measured.logic.undo()
+    measured.settle()
+    assert (measured.hri, measured.shown.state) == before
+    measured.logic.redo()
+    measured.settle()
+    assert (measured.hri, measured.shown.state) == after
+
+
+def test_the_button_puts_the_automatic_roi_back(measured):
+    before = measured.shown.state.liver
+    measured.drag(measured.parameters.liverRoi, -9.0)
+    measured.logic.setAutomatic("liver")
+    measured.settle()
+    assert measured.shown.state.liver == before
+
+
+def test_a_resized_roi_measures_its_own_size(measured):
+    measured.parameters.kidneyRoi.SetSize(9.0, 9.0, 1.0)
+    measured.settle()
+    assert measured.shown.result.measurement.kidney.roi.width == 20
+    assert measured.shown.result.measurement.roi_mm is None
+
+
+def test_a_locked_roi_stays_when_the_placement_changes(measured):
+    measured.logic.setLocked("kidney", True)
+    measured.settle()
+    kidney, liver = measured.shown.state.kidney.roi, measured.shown.state.liver.roi
+    measured.parameters.placement = "published"
+    measured.settle()
+    assert measured.shown.state.kidney.roi == kidney
+    assert measured.shown.state.liver.roi != liver
+
+
+def test_painting_moves_the_roi_and_marks_the_masks_as_edited(measured):
+    kidney = measured.shown.state.kidney.roi
+    hole = np.zeros_like(sampleMasks("sector").liver)
+    hole[kidney.slices] = True
+    before = measured.hri
+    measured.paint("RightKidney", hole, add=False)
+    assert measured.shown.state.kidney.roi != kidney
+    assert measured.hri != before
+    assert measured.shown.state.model.name == "network (edited)"
+    measured.logic.undo()
+    measured.settle()
+    assert measured.hri == before
+    assert measured.shown.state.model.name == "network"
+
+
+def test_manual_rois_alone_give_an_index(session):
+    session.load("sector")
+    session.logic.placeByHand()
+    session.settle()
+    assert session.hri > 0
+    assert session.shown.result.masks is None
+    (row,) = resultTable.rowsOf(session.parameters.resultTable)
+    assert (row["model"], row["placement"]) == ("manual", "manual")
+
+
+def test_an_roi_outside_the_image_is_a_sentence_and_no_number(measured):
+    measured.drag(measured.parameters.liverRoi, 900.0)
+    assert measured.shown.result.measurement is None
+    assert "outside the image" in measured.shown.message
+    (row,) = resultTable.rowsOf(measured.parameters.resultTable)
+    assert (row["status"], row["hri"]) == ("error", "")
+
+
+def test_a_turned_roi_is_a_sentence(measured):
+    vtk = pytest.importorskip("vtk")
+    turn = vtk.vtkTransform()
+    turn.RotateZ(20)
+    measured.parameters.liverRoi.ApplyTransform(turn)
+    measured.settle()
+    assert "turned against" in measured.shown.message
+    assert measured.parameters.resultTable.GetNumberOfRows() == 0  # the old number would be a wrong one
+    measured.logic.setAutomatic("liver")
+    measured.settle()
+    assert measured.shown.message == ""
+    assert measured.hri > 0
+
+
+def test_deleting_any_node_throws_nothing(measured):
+    for name in ("liverRoi", "resultTable", "segmentation", "kidneyRoi", "inputVolume"):
+        measured.scene.RemoveNode(getattr(measured.parameters, name))
+        measured.settle()
+        measured.logic.refreshAll()
+    assert measured.shown.source is None
+
+
+def test_a_deleted_roi_is_placed_again(measured):
+    before = measured.shown.state.liver.roi
+    measured.scene.RemoveNode(measured.parameters.liverRoi)
+    measured.settle()
+    assert measured.shown.state.liver.roi == before
+
+
+def test_closing_the_scene_forgets_everything(measured):
+    measured.scene.Clear(0)
+    measured.settle()
+    measured.logic.refreshAll()
+    assert measured.shown.result is None
+    assert not measured.logic.history.canUndo
+
+
+def test_a_saved_scene_brings_the_same_state_back(clip, tmp_path):
+    browse(clip, 4)
+    clip.drag(clip.parameters.liverRoi, -6.0)
+    clip.parameters.roiSize = 12.0
+    clip.settle()
+    state, hri = clip.shown.state, clip.hri
+    rows = resultTable.rowsOf(clip.parameters.resultTable)
+    study.save_mrb(clip.scene, tmp_path / "case.mrb")
+    clip.logic.close()
+    study.load_mrb(clip.scene, tmp_path / "case.mrb")
+    again = Session(clip.scene)
+    again.logic.refreshAll()
+    assert again.parameters.roiSize == 12.0
+    assert again.shown.frame == 4
+    assert again.shown.state == state
+    assert again.shown.state.liver.manual
+    assert again.hri == hri
+    assert resultTable.rowsOf(again.parameters.resultTable) == rows
+    again.logic.close()
+
+
+def test_two_inputs_keep_their_own_outlines_and_spacing(measured):
+    first = measured.parameters.inputVolume
+    measured.parameters.userSpacing = 0.5
+    measured.settle()
+    state = measured.shown.state
+    measured.load("curved")
+    assert measured.parameters.userSpacing == 0.0
+    assert measured.parameters.segmentation is None
+    assert measured.shown.result is None
+    measured.parameters.inputVolume = first
+    measured.settle()
+    assert measured.parameters.userSpacing == 0.5
+    assert measured.shown.state == state
+
+
+def test_a_clip_has_a_row_and_its_own_rois_for_every_frame(clip):
+    table = clip.parameters.resultTable
+    assert table.GetNumberOfRows() == 12
+    rows = {int(row["frame"]): row for row in resultTable.rowsOf(table)}
+    for frame in (7, 2, 11):
+        browse(clip, frame)
+        assert clip.shown.frame == frame
+        assert clip.hri == pytest.approx(float(rows[frame]["hri"]), abs=1e-4)
+        assert clip.shown.state.liver.roi.center[0] == float(rows[frame]["liver_x"])
+        assert not clip.shown.state.liver.manual
+    assert len(clip.logic._histories[clip.logic._inputId]._undo) == 1  # browsing is no correction
+
+
+def test_a_correction_stays_with_its_frame(clip):
+    browse(clip, 5)
+    clip.drag(clip.parameters.liverRoi, -6.0)
+    corrected = clip.shown.state
+    browse(clip, 6)
+    assert not clip.shown.state.liver.manual
+    browse(clip, 5)
+    assert clip.shown.state == corrected
+
+
+def test_another_placement_is_measured_in_all_frames(clip):
+    before = resultTable.hriOf(clip.parameters.resultTable, "HRI sample clip")
+    clip.parameters.placement = "published"
+    clip.settle()
+    after = resultTable.hriOf(clip.parameters.resultTable, "HRI sample clip")
+    assert set(after) == set(before)
+    assert all(after[frame] != before[frame] for frame in after)
+
+
+def test_measuring_is_undone_in_one_step(clip):
+    clip.logic.undo()
+    clip.settle()
+    assert clip.shown.state.isEmpty
+    assert clip.parameters.resultTable.GetNumberOfRows() == 0
+    clip.logic.redo()
+    clip.settle()
+    assert clip.parameters.resultTable.GetNumberOfRows() == 12
+
+
+def test_the_summary_is_the_median_and_the_quartiles(clip):
+    values = [float(row["hri"]) for row in resultTable.rowsOf(clip.parameters.resultTable)]
+    summary = resultTable.summarize(clip.parameters.resultTable)
+    lower, median, upper = np.percentile(values, (25, 50, 75))
+    assert (summary.count, summary.median) == (12, pytest.approx(median))
+    assert summary.relativeRange == pytest.approx((upper - lower) / median)
+    assert resultTable.summarize(clip.parameters.resultTable, [0, 1]).count == 2
+
+
+def test_plots_follow_the_frame_and_the_rois(clip):
+    browse(clip, 3)
+    chart = plots.findChart(clip.scene, plots.FRAMES)
+    shown = chart.GetNthPlotSeriesNode(2).GetTableNode().GetTable()
+    assert shown.GetColumnByName("frame").GetValue(0) == 3
+    assert shown.GetColumnByName("shown").GetValue(0) == pytest.approx(clip.hri, abs=1e-4)
+    histogram = plots.findChart(clip.scene, plots.HISTOGRAM).GetNthPlotSeriesNode(0).GetTableNode().GetTable()
+    column = histogram.GetColumnByName("liver")
+    assert math.fsum(column.GetValue(i) for i in range(column.GetNumberOfValues())) == pytest.approx(100)
+
+
+def test_the_class_map_covers_the_tissue(measured):
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    measured.parameters.showClassMap = True
+    measured.settle()
+    image = measured.parameters.classMap.GetImageData()
+    classes = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[1::-1])
+    organs = sampleMasks("sector").labels() > 0
+    assert set(np.unique(classes)) == {0, 1, 2, 3}
+    assert (classes[~organs] == 0).all()
+    assert (classes[organs] > 0).mean() > 0.5
+
+
+def test_nodes_are_filed_under_the_study_of_the_input(measured):
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(measured.scene)
+    parameters = measured.parameters
+    parents = {
+        hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node))
+        for node in (parameters.inputVolume, parameters.segmentation, parameters.liverRoi, parameters.resultTable)
+    }
+    assert len(parents) == 1
+    assert hierarchy.GetItemName(parents.pop()) == "Hepatorenal index"
+
+
+def test_a_frame_of_several_slices_is_refused_with_a_sentence(session):
+    volume = session.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
+    slicer.util.updateVolumeFromArray(volume, np.zeros((4, 50, 60), np.uint8))
+    session.parameters.inputVolume = volume
+    session.settle()
+    assert "slices" in session.shown.message
+    with pytest.raises(InputError, match="slices"):
+        session.logic.placeByHand()
+
+
+def test_the_self_test_passes_without_the_network(session):
+    test = SelfTest(session.logic, lambda text: None)
+    test.measureByHand()
+    test.correct()
+    test.keep()
+    test.deleteNodes()

@@ -1,0 +1,253 @@
+"""The panel of the module: its .ui file, and its code run against what the application's widgets really have."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import sys
+import types
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+from desktop_double import API_FILE, MODULE, UI_FILE, Api, Application
+from HepatoRenalIndexLib.scene import runtime
+from slicer_double import DEFAULTS, NODES
+
+pytest.importorskip("slicer", reason="slicer-core is not installed")
+needs_api = pytest.mark.skipif(not API_FILE.is_file(), reason="the list of the application's widget classes is absent")
+PANEL_NAMES = ("widget", "panels", "resultPanels")
+PANEL_FILES = [MODULE / "HepatoRenalIndexLib" / "module" / f"{name}.py" for name in PANEL_NAMES]
+TREE = ElementTree.parse(UI_FILE)
+# Controls have a tooltip; frames and the panel itself have nothing to explain.
+CONTROLS = [element for element in TREE.iter("widget") if element.get("class") != "qMRMLWidget"]
+
+
+def _properties(element) -> dict[str, str]:
+    return {child.get("name"): "".join(child.itertext()).strip() for child in element.findall("property")}
+
+
+@pytest.mark.parametrize("element", CONTROLS, ids=lambda element: element.get("name"))
+def test_every_control_has_a_tooltip(element):
+    assert _properties(element).get("toolTip")
+
+
+def test_names_in_the_ui_file_are_unique():
+    names = [element.get("name") for element in TREE.iter("widget")]
+    assert len(names) == len(set(names))
+
+
+def test_every_control_that_the_code_uses_is_in_the_ui_file():
+    names = {element.get("name") for element in TREE.iter("widget")}
+    for path in PANEL_FILES:
+        used = set(re.findall(r"\bui\.(\w+)", path.read_text(encoding="utf-8")))
+        assert used - names == set()
+
+
+def test_the_ui_file_binds_parameters_that_exist():
+    bound = [_properties(element).get("SlicerParameterName") for element in CONTROLS]
+    bound = [name for name in bound if name]
+    assert bound
+    assert set(bound) <= set(DEFAULTS) | set(NODES)
+    source = (MODULE / "HepatoRenalIndexLib" / "module" / "parameters.py").read_text(encoding="utf-8")
+    declared = {node.target.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.AnnAssign)}
+    assert set(bound) <= declared
+    assert declared == set(DEFAULTS) | set(NODES)  # and the tests' double has them all
+
+
+@needs_api
+def test_classes_properties_and_slots_of_the_ui_file_exist():
+    api = Api()
+    for element in TREE.iter("widget"):
+        names, properties, _ = api.members(element.get("class"))
+        wanted = set(_properties(element)) - {"SlicerParameterName", "geometry"}
+        assert wanted <= properties, element.get("name")
+        assert "objectName" in names
+    classes = {element.get("name"): element.get("class") for element in TREE.iter("widget")}
+    for connection in TREE.iter("connection"):
+        sender, receiver = connection.findtext("sender"), connection.findtext("receiver")
+        assert connection.findtext("signal") in api.members(classes[sender])[2]
+        assert connection.findtext("slot").partition("(")[0] in api.members(classes[receiver])[0]
+
+
+@needs_api
+def test_calls_of_the_application_have_the_arguments_that_it_takes():
+    """Keyword arguments of slicer.util and slicer.packaging, against their signatures."""
+    import json
+
+    api = json.loads(API_FILE.read_text(encoding="utf-8"))
+    checked = 0
+    for path in sorted((MODULE / "HepatoRenalIndexLib" / "module").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = ast.unparse(node.func)
+            for package in ("slicer.util", "slicer.packaging"):
+                if name.startswith(package + "."):
+                    function = name.removeprefix(package + ".")
+                    assert function in api[package], f"{path.name}:{node.lineno} {name}"
+                    signature = api[package][function]
+                    for keyword in node.keywords:
+                        if keyword.arg and "**kwargs" not in signature:
+                            assert keyword.arg in signature, f"{path.name}:{node.lineno} {name}({keyword.arg})"
+                    checked += 1
+    assert checked > 5
+
+
+def test_what_the_user_reads_can_be_translated():
+    """Texts given to setText, setToolTip and the like, and the sentences of errors, go through _()."""
+    wrong = []
+    for path in sorted((MODULE / "HepatoRenalIndexLib" / "module").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = ast.unparse(node.func).rpartition(".")[2]
+            if name in ("setText", "setToolTip", "InputError", "tell", "errorDisplay"):
+                texts = [argument for argument in node.args if isinstance(argument, ast.Constant | ast.JoinedStr)]
+                wrong += [f"{path.name}:{node.lineno}" for text in texts if getattr(text, "value", "x") != ""]
+    assert wrong == []
+
+
+@pytest.fixture(scope="module")
+def scene():
+    started = runtime.start()
+    yield started.scene
+    started.scene.Clear(0)
+
+
+@pytest.fixture
+def application(scene):
+    if not API_FILE.is_file():
+        pytest.skip("the list of the application's widget classes is absent")
+    scene.Clear(0)
+    with Application(scene) as running:
+        yield running
+
+
+@pytest.fixture
+def opened(application):
+    """The module opened by the user: its widget object."""
+    specification = importlib.util.spec_from_file_location("HepatoRenalIndex", MODULE / "HepatoRenalIndex.py")
+    main = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(main)
+    widget = main.HepatoRenalIndexWidget(types.SimpleNamespace(isEntered=False))
+    widget.setup()
+    widget.parent.isEntered = True
+    widget.enter()
+    application.queue.run()
+    yield widget
+    widget.cleanup()
+    application.queue.run()
+    assert application.errors == []
+
+
+def _load_sample(application, widget, name="sector"):
+    application.answer = str(MODULE / "Resources" / "SampleData" / f"{name}.dcm")
+    application.widgets["loadFileButton"].fire("clicked()")
+    application.queue.run()
+    assert widget.logic.parameters().inputVolume is not None
+
+
+def test_an_empty_module_says_what_is_missing(application, opened):
+    button = application.widgets["applyButton"]
+    assert button.value("enabled") is False
+    assert button.value("toolTip") == "Choose an ultrasound image or clip first."
+
+
+def test_the_buttons_lead_from_a_file_to_a_number_without_the_network(application, opened, tmp_path):
+    ui = application.widgets
+    _load_sample(application, opened)
+    assert ui["applyButton"].value("enabled") is True
+    ui["placeByHandButton"].fire("clicked()")
+    application.queue.run()
+    assert "HRI" in ui["hriLabel"].value("text")
+    assert "by hand" in ui["liverRoiLabel"].value("text")
+    assert ui["liverAutomaticButton"].value("enabled") is True
+    assert "0.45 mm" in ui["calibrationLabel"].value("text")
+    ui["liverLockCheckBox"].fire("clicked(bool)", True)
+    application.queue.run()
+    assert ui["liverLockCheckBox"].value("checked") is True
+    ui["undoButton"].fire("clicked()")
+    ui["redoButton"].fire("clicked()")
+    application.queue.run()
+    for button, name in (("saveCsvButton", "hri.csv"), ("savePictureButton", "hri.png")):
+        application.answer = str(tmp_path / name)
+        ui[button].fire("clicked()")
+        assert (tmp_path / name).stat().st_size > 100
+    assert "placed by hand" in (tmp_path / "hri.csv").read_text(encoding="utf-8")
+
+
+def test_outlining_by_hand_gives_the_segment_editor_something_to_paint(application, opened):
+    _load_sample(application, opened)
+    application.widgets["outlineByHandButton"].fire("clicked()")
+    application.queue.run()
+    editor = opened.panel.segmentEditor
+    assert editor.segmentationNode() is opened.logic.parameters().segmentation
+    assert editor.sourceVolumeNode() is opened.logic.parameters().inputVolume
+    assert application.widgets["segmentEditorFrame"].value("enabled") is True
+
+
+def test_a_line_on_the_ruler_calibrates(application, opened):
+    import slicer
+
+    ui = application.widgets
+    _load_sample(application, opened)
+    ui["calibrationGroupBox"].fire("toggled(bool)", True)
+    line = opened.logic.parameters().rulerLine
+    volume = opened.logic.parameters().inputVolume
+    to_ras = slicer.vtkMRMLSliceLogic and __import__("vtk").vtkMatrix4x4()
+    volume.GetIJKToRASMatrix(to_ras)
+    for y in (100, 200):
+        line.AddControlPointWorld(*to_ras.MultiplyPoint((50, y, 0, 1))[:3])
+    opened.logic.parameters().rulerLength = 60.0
+    application.queue.run()
+    ui["calibrateButton"].fire("clicked()")
+    application.queue.run()
+    assert opened.logic.parameters().userSpacing == pytest.approx(0.6)
+    ui["placeByHandButton"].fire("clicked()")
+    application.queue.run()
+    assert opened.logic.shown.result.calibration.source.value == "user"
+    assert "from you" in ui["calibrationLabel"].value("text")
+    assert ui["fixSpacingButton"].value("visible") is True
+    roi = opened.logic.shown.state.liver.roi
+    ui["fixSpacingButton"].fire("clicked()")
+    application.queue.run()
+    assert volume.GetSpacing()[:2] == pytest.approx((0.6, 0.6))
+    assert opened.logic.shown.state.liver.roi == roi
+    assert ui["fixSpacingButton"].value("visible") is False
+
+
+def test_a_clip_shows_its_frame_controls(application, opened):
+    ui = application.widgets
+    _load_sample(application, opened, "clip")
+    assert ui["sequenceSeekWidget"].value("visible") is True
+    assert ui["sequencePlayWidget"].value("mRMLSequenceBrowserNode") is not None
+    assert ui["wholeClipCheckBox"].value("visible") is True
+
+
+def test_measuring_without_packages_ends_in_one_sentence(application, opened, monkeypatch):
+    _load_sample(application, opened)
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", None)
+    application.widgets["applyButton"].fire("clicked()")
+    application.queue.run()
+    assert "PyTorch" in application.widgets["statusLabel"].value("text")
+    assert application.widgets["applyButton"].value("enabled") is True
+
+
+def test_switching_modules_closing_the_scene_and_reloading_do_not_throw(application, opened):
+    _load_sample(application, opened)
+    application.widgets["placeByHandButton"].fire("clicked()")
+    application.queue.run()
+    opened.exit()
+    application.queue.run()
+    opened.enter()
+    application.queue.run()
+    application.scene.Clear(0)
+    application.queue.run()
+    assert "not measured" in application.widgets["hriLabel"].value("text")
+    _load_sample(application, opened, "curved")
+    application.widgets["placeByHandButton"].fire("clicked()")
+    application.queue.run()
+    assert "HRI" in application.widgets["hriLabel"].value("text")
+    assert np.isfinite(opened.logic.shown.result.measurement.hri)
