@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..agreement.answers import ALGORITHM, QUANTITIES, Answer
+from ..agreement.answers import ALGORITHM, QUANTITIES, Answer, Box
 from ..geometry.spacing import Calibration
 from ..measurement.organs import OrganMasks, Segmenter
 from ..measurement.result import FrameResult, HepatoRenalMeasurement
@@ -45,7 +45,9 @@ class Case:
         if self.measurement is None:
             return None
         values = {quantity: self.value(quantity) for quantity in QUANTITIES}
-        return Answer(image=self.frame.key, patient=str(self.frame.patient), reader=ALGORITHM, session="1", **values)
+        boxes = {f"{organ}_box": _box(getattr(self.measurement, organ).roi) for organ in ("liver", "kidney")}
+        identity = {"image": self.frame.key, "patient": str(self.frame.patient), "reader": ALGORITHM, "session": "1"}
+        return Answer(**identity, **values, **boxes)
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,11 @@ def _case(frame: CohortFrame, fold: int, placement: str, result: FrameResult, hu
         liver = _inside(result.measurement.liver.roi, human.liver)
         kidney = _inside(result.measurement.kidney.roi, human.right_kidney)
     return Case(frame, fold, placement, result.measurement, result.calibration, result.message, liver, kidney)
+
+
+def _box(roi: Roi) -> Box | None:
+    """The ROI as readers draw it; ``None`` where pixels that are not square make it a rectangle."""
+    return Box(roi.left, roi.top, roi.width) if roi.width == roi.height else None
 
 
 def _inside(roi: Roi, mask: np.ndarray) -> float:

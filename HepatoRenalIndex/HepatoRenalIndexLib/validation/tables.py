@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..agreement.tables import DETAIL_COLUMNS, agreement_rows, csv_text, write_text
 from ..statistics.interval import Estimate
-from .hri import BiopsyAccuracy
+from .hri import BiopsyAccuracy, with_algorithm
 
 if TYPE_CHECKING:
     from .run import Validation
@@ -23,6 +23,7 @@ def write_tables(validation: Validation, out: Path) -> tuple[str, ...]:
         "cases.csv": _case_rows(validation),
         "segmentation.csv": _segmentation_rows(validation),
         "agreement.csv": _agreement_rows(validation),
+        "study.csv": _study_rows(validation),
         "biopsy.csv": _biopsy_rows(validation),
         "patients.csv": _patient_rows(validation),
         "placement_choice.csv": _choice_rows(validation),
@@ -89,6 +90,21 @@ def _agreement_rows(validation: Validation) -> Iterable[Row]:
     for report in (*validation.placements, *(report for _, report in validation.selected)):
         for row in agreement_rows(report.agreement):
             yield {"placement": report.name} | row
+
+
+def _study_rows(validation: Validation) -> Iterable[Row]:
+    """The readers and the algorithm as one table that ``liver-ultrasound agreement`` takes."""
+    cases = validation.measured.cases[validation.options.default]
+    for answer in with_algorithm(validation.cohort.readers, cases).answers:
+        liver, kidney = answer.liver_box, answer.kidney_box
+        patient, _, frame = answer.image.partition("/")
+        yield {
+            **{"patient": patient, "frame": frame, "reader": answer.reader, "session": answer.session},
+            **{"liver_x": liver.x if liver else None, "liver_y": liver.y if liver else None},
+            **{"kidney_x": kidney.x if kidney else None, "kidney_y": kidney.y if kidney else None},
+            **{"roi_px": liver.side if liver else None, "liver_mean": answer.liver, "kidney_mean": answer.kidney},
+            "hri": answer.hri,
+        }
 
 
 def _biopsy_rows(validation: Validation) -> Iterable[Row]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from HepatoRenalIndexLib.agreement.answers import read_answers
+from HepatoRenalIndexLib.agreement.comparison import StudySettings, analyze
 from HepatoRenalIndexLib.geometry.spacing import Calibration, SpacingSource
 from HepatoRenalIndexLib.imaging.image import InputError
 from HepatoRenalIndexLib.measurement.organs import ModelIdentity, OrganMasks
@@ -208,6 +209,13 @@ def test_cases_csv_has_a_row_for_every_frame_and_placement(validation, report):
     refused = [row for row in rows if row["patient"] == "6"]
     assert all(row["hri"] == "" and row["message"] for row in refused)
     assert all(float(row["hri"]) > 0 for row in rows if row["patient"] != "6")
+
+
+def test_the_study_table_gives_the_same_agreement_again(validation, report):
+    again = analyze(read_answers(report / "study.csv"), StudySettings(replicates=100))
+    hri = next(c for c in again if "mean of readers" in c.raters and c.quantity == "hri")
+    assert hri.icc.value == pytest.approx(validation.default.against_mean("hri").icc.value, abs=1e-4)
+    assert read_answers(report / "study.csv").boxes("algorithm", "1", "kidney")[0].side > 10
 
 
 @pytest.mark.parametrize(
