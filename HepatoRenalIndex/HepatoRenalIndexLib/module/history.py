@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 from .frameState import FrameState
 
-LONGEST = 30  # steps
+MOST_STEPS = 30
+MOST_FRAMES = 400  # of all steps together: measuring a clip is a step of many frames
 
 States = Mapping[int, FrameState]
 
@@ -29,8 +30,10 @@ class History:
     def record(self, before: States) -> None:
         """A step was made: remember what was there before it."""
         self._undo.append(dict(before))
-        del self._undo[:-LONGEST]
         self._redo.clear()
+        frames = sum(len(step) for step in self._undo)
+        while len(self._undo) > MOST_STEPS or (frames > MOST_FRAMES and len(self._undo) > 1):
+            frames -= len(self._undo.pop(0))
 
     def undo(self, current: Callable[[int], FrameState]) -> States:
         """States to put back; ``current`` tells what a frame holds now."""

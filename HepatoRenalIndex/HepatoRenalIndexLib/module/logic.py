@@ -305,7 +305,8 @@ class MeasurementLogic:
 
     def _refreshViews(self, parameters, source: Source) -> None:
         shown, table = self.shown, parameters.resultTable
-        plots.updateHistogram(self.scene, shown.result)
+        if shown.result is not None or plots.findChart(self.scene, plots.HISTOGRAM) is not None:
+            plots.updateHistogram(self.scene, shown.result)
         if source.isClip and isAlive(table) and resultTable.isResultTable(table):
             plots.updateFramesPlot(self.scene, resultTable.hriOf(table, source.name), shown.frame)
         node = parameters.classMap if isAlive(parameters.classMap) else None

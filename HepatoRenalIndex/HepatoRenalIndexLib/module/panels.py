@@ -156,7 +156,7 @@ class MeasurePanel(Panel):
 
     def _onEnded(self, sentence: str) -> None:
         self.ui.progressBar.setValue(0 if sentence else 100)
-        self.tell(sentence or _("Measured."))
+        self.tell(sentence or self.logic.shown.message or _("Measured."))
         self.update()
 
     def update(self) -> None:

@@ -100,9 +100,10 @@ def _number(measurement) -> str:
 def _summary(summary, selected: bool) -> str:
     if summary is None or summary.count < 2:
         return ""
-    text = _("{which} of {count} measurements: median HRI {median}, IQR {iqr}, IQR/median {ratio} %")
+    text = _("{count} measurements: median HRI {median}, IQR {iqr}, IQR/median {ratio} %")
+    if selected:
+        text = _("{count} selected measurements: median HRI {median}, IQR {iqr}, IQR/median {ratio} %")
     return text.format(
-        which=_("Selection") if selected else _("All"),
         count=summary.count,
         median=f"{summary.median:.2f}",
         iqr=f"{summary.interquartileRange:.2f}",

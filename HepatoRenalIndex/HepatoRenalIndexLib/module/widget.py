@@ -29,6 +29,7 @@ class ModuleWidget:
         self._parameters = None
         self._guiTag = None
         self._updating = False
+        self._message = ""
         self._cornerText = views.CornerText()
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
@@ -155,8 +156,9 @@ class ModuleWidget:
             views.connectPlotViews(slicer.mrmlScene)
             text = views.cornerText(self.logic.shown) if self.logic.parameters().showCornerText else ""
             self._cornerText.show(text)
-            if self.logic.shown.message:
-                self.ui.statusLabel.setText(self.logic.shown.message)
+            if self.logic.shown.message != self._message:  # a sentence that holds no longer goes away
+                self._message = self.logic.shown.message
+                self.ui.statusLabel.setText(self._message)
         finally:
             self._updating = False
 
