@@ -97,7 +97,7 @@ class CorrectingLogic(RunningLogic):
         return spacing
 
     def ensureRulerLine(self):
-        """The line to draw over the ruler, empty; it has no part in the measurement itself."""
+        """The line to draw over the ruler, made empty; it has no part in the measurement itself."""
         source = self._requireSource()
         parameters = self.parameters()
         line = parameters.rulerLine if isAlive(parameters.rulerLine) else None
@@ -106,8 +106,6 @@ class CorrectingLogic(RunningLogic):
             line.CreateDefaultDisplayNodes()
             parameters.rulerLine = line
             fileBesideInput(self.scene, source, [line])
-        else:
-            line.RemoveAllControlPoints()
         return line
 
     def fixNodeSpacing(self) -> None:

@@ -117,7 +117,7 @@ class MeasurementLogic:
         if not self.scene.IsClosing() and not self.scene.IsImporting():
             self.refresh()
 
-    def _observeNodes(self, source: Source, case: CaseNodes) -> None:
+    def _observeNodes(self, parameters, source: Source, case: CaseNodes) -> None:
         """Observe the nodes of the case; those of an earlier input no more."""
         refresh = self.requestRefresh
         wanted = [
@@ -137,6 +137,10 @@ class MeasurementLogic:
                 wanted.append((roi, event, refresh))
             wanted.append((roi, roi.PointStartInteractionEvent, self._onStartInteraction))
             wanted.append((roi, roi.PointEndInteractionEvent, self._onEndInteraction))
+        line = parameters.rulerLine
+        if isAlive(line):
+            for event in (line.PointPositionDefinedEvent, line.PointPositionUndefinedEvent, line.PointRemovedEvent):
+                wanted.append((line, event, refresh))
         self._nodeObservers.observe(wanted)
 
     def _onStartInteraction(self, caller=None, event=None) -> None:
@@ -158,7 +162,7 @@ class MeasurementLogic:
             self.changed.emit()
             return
         case = self._followParameters(parameters, source)
-        self._observeNodes(source, case)
+        self._observeNodes(parameters, source, case)
         try:
             self._refreshShown(parameters, source, case)
             self._measureWaiting(parameters, source, case)
@@ -261,7 +265,7 @@ class MeasurementLogic:
         if any(roi.roi is not None for roi in placed.values()) and (case.liverRoi is None or case.kidneyRoi is None):
             case = ensureCase(self.scene, case.source, withSegmentation=False)
             self._followNodes(parameters, case)
-            self._observeNodes(case.source, case)
+            self._observeNodes(parameters, case.source, case)
         case.setState(frame, wanted)
         return case.state(frame)
 

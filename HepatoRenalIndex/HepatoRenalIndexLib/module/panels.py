@@ -68,9 +68,15 @@ class InputsPanel(Panel):
         self._show(volume)
 
     def _onCalibrationOpened(self, isOpen: bool) -> None:
-        if isOpen and findSource(self.logic.parameters().inputVolume) is not None:
-            parameters = self.logic.parameters()
-            line = parameters.rulerLine if isAlive(parameters.rulerLine) else self.logic.ensureRulerLine()
+        if isOpen:
+            self._updateRulerLine()
+
+    def _updateRulerLine(self) -> None:
+        """Have a line to place as soon as there is an image and the user wants to calibrate."""
+        if findSource(self.logic.parameters().inputVolume) is None:
+            return
+        line = self.logic.ensureRulerLine()
+        if self.ui.rulerPlaceWidget.currentNode() is not line:
             self.ui.rulerPlaceWidget.setCurrentNode(line)
 
     def _onPlaceModeChanged(self, isPlacing: bool) -> None:
@@ -94,6 +100,8 @@ class InputsPanel(Panel):
         ui.calibrationLabel.setText(f"{text} {notes}".strip())
         differs = shown.source is not None and calibrating.nodeSpacingDiffers(shown.source.volume, calibration)
         ui.fixSpacingButton.setVisible(differs)
+        if not ui.calibrationGroupBox.collapsed:
+            self._updateRulerLine()
         line = self.logic.parameters().rulerLine
         hasLine = isAlive(line) and line.GetNumberOfDefinedControlPoints() >= 2
         ui.calibrateButton.setEnabled(shown.source is not None and hasLine)

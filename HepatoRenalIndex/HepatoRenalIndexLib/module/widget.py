@@ -101,7 +101,7 @@ class ModuleWidget:
         self._cornerText.remove()
         self.segmentEditor.setActiveEffect(None)
         self.segmentEditor.removeViewObservations()
-        self.segmentEditor.setMRMLScene(None)
+        self.segmentEditor.setMRMLSegmentEditorNode(None)
 
     def _onSceneStartClose(self, caller=None, event=None) -> None:
         self._disconnectParameters()

@@ -189,19 +189,23 @@ def test_outlining_by_hand_gives_the_segment_editor_something_to_paint(applicati
 
 
 def test_a_line_on_the_ruler_calibrates(application, opened):
-    import slicer
+    import vtk
 
     ui = application.widgets
     _load_sample(application, opened)
     ui["calibrationGroupBox"].fire("toggled(bool)", True)
+    application.queue.run()
     line = opened.logic.parameters().rulerLine
+    opened.logic.parameters().rulerLength = 60.0
+    application.queue.run()
+    assert ui["calibrateButton"].value("enabled") is False
     volume = opened.logic.parameters().inputVolume
-    to_ras = slicer.vtkMRMLSliceLogic and __import__("vtk").vtkMatrix4x4()
+    to_ras = vtk.vtkMatrix4x4()
     volume.GetIJKToRASMatrix(to_ras)
     for y in (100, 200):
         line.AddControlPointWorld(*to_ras.MultiplyPoint((50, y, 0, 1))[:3])
-    opened.logic.parameters().rulerLength = 60.0
     application.queue.run()
+    assert ui["calibrateButton"].value("enabled") is True
     ui["calibrateButton"].fire("clicked()")
     application.queue.run()
     assert opened.logic.parameters().userSpacing == pytest.approx(0.6)
