@@ -255,3 +255,28 @@ def test_switching_modules_closing_the_scene_and_reloading_do_not_throw(applicat
     application.queue.run()
     assert "HRI" in application.widgets["hriLabel"].value("text")
     assert np.isfinite(opened.logic.shown.result.measurement.hri)
+
+
+def test_image_and_plots_are_shown_together_and_the_plots_have_their_charts(application, opened):
+    """The layout is built by the application's own layout logic; only its windows are missing."""
+    import slicer
+
+    layout = slicer.vtkMRMLLayoutLogic()
+    layout.SetMRMLScene(application.scene)
+    slicer.app.layoutManager = lambda: types.SimpleNamespace(
+        layoutLogic=lambda: layout, setLayout=layout.GetLayoutNode().SetViewArrangement, sliceWidget=lambda name: None
+    )
+    _load_sample(application, opened, "clip")
+    application.widgets["placeByHandButton"].fire("clicked()")
+    application.queue.run()
+    application.widgets["plotsButton"].fire("clicked()")
+    charts = {}
+    for tag in ("HriHistogram", "HriFrames"):
+        view = application.scene.GetSingletonNode(tag, "vtkMRMLPlotViewNode")
+        charts[tag] = view.GetPlotChartNode().GetTitle()
+    assert charts == {"HriHistogram": "Brightness in the ROIs", "HriFrames": "HRI over the frames"}
+    application.widgets["imageOnlyButton"].fire("clicked()")
+    layout_node = layout.GetLayoutNode()
+    assert layout_node.GetViewArrangement() == layout_node.SlicerLayoutOneUpRedSliceView
+    slicer.app.layoutManager = lambda: None
+    layout.SetMRMLScene(None)
