@@ -48,10 +48,10 @@ class InputsPanel(Panel):
     def __init__(self, ui, logic, tell, show: Callable):
         super().__init__(ui, logic, tell)
         self._show = show
+        self._browser, self._shownOnce = None, False
         ui.loadFileButton.connect("clicked()", self.onLoadFile)
         ui.fixSpacingButton.connect("clicked()", lambda: self.attempt(logic.fixNodeSpacing))
         ui.calibrateButton.connect("clicked()", lambda: self.attempt(logic.calibrateFromLine))
-        ui.rulerPlaceWidget.connect("activeMarkupsPlaceModeChanged(bool)", self._onPlaceModeChanged)
         ui.rulerPlaceWidget.setPlaceMultipleMarkups(slicer.qSlicerMarkupsPlaceWidget.ForcePlaceSingleMarkup)
         ui.calibrationGroupBox.connect("toggled(bool)", self._onCalibrationOpened)
 
@@ -79,19 +79,15 @@ class InputsPanel(Panel):
         if self.ui.rulerPlaceWidget.currentNode() is not line:
             self.ui.rulerPlaceWidget.setCurrentNode(line)
 
-    def _onPlaceModeChanged(self, isPlacing: bool) -> None:
-        """A new line takes the place of the old one."""
-        line = self.logic.parameters().rulerLine
-        if isPlacing and isAlive(line) and line.GetNumberOfDefinedControlPoints() >= 2:
-            line.RemoveAllControlPoints()
-
     def update(self) -> None:
         ui, shown = self.ui, self.logic.shown
         isClip = shown.source is not None and shown.source.isClip
         browser = shown.source.browser if isClip else None
-        for widget in (ui.sequencePlayWidget, ui.sequenceSeekWidget):
-            widget.setMRMLSequenceBrowserNode(browser)
-            widget.setVisible(isClip)
+        if browser is not self._browser or not self._shownOnce:
+            self._browser, self._shownOnce = browser, True
+            for widget in (ui.sequencePlayWidget, ui.sequenceSeekWidget):
+                widget.setMRMLSequenceBrowserNode(browser)
+                widget.setVisible(isClip)
         calibration = shown.result.calibration if shown.result is not None else None
         text = calibrating.describeCalibration(calibration)
         if shown.source is not None and not text:

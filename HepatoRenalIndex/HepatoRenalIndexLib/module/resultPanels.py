@@ -78,9 +78,12 @@ class ResultsPanel(Panel):
         self.ui.summaryLabel.setText(_summary(summary, len(rows) > 1))
 
     def _selectedRows(self) -> list[int]:
-        """Rows of the table node that are selected; the first row of the view is the first of the node."""
-        selection = self.ui.tableView.selectionModel()
-        return sorted({index.row() for index in selection.selectedIndexes()}) if selection is not None else []
+        """Rows of the table node that are selected. The view may show the column titles as a first row of its own."""
+        selection, table = self.ui.tableView.selectionModel(), self.logic.parameters().resultTable
+        if selection is None or not isAlive(table):
+            return []
+        first = 0 if table.GetUseColumnTitleAsColumnHeader() else 1
+        return sorted({index.row() - first for index in selection.selectedIndexes()} - {-1})
 
 
 def _number(measurement) -> str:

@@ -37,13 +37,17 @@ class Summary:
 
 
 def newTable(scene, name: str):
-    return add_table(scene, [], name)
+    """A new, empty table of results."""
+    table = add_table(scene, [], name)
+    table.SetUseColumnTitleAsColumnHeader(True)
+    return table
 
 
 def initialize(table) -> None:
     """Give an empty table the columns of the results."""
     update_table(table, [])
     table.SetLocked(True)
+    table.SetUseColumnTitleAsColumnHeader(True)
 
 
 def rowOf(result: FrameResult) -> Row:

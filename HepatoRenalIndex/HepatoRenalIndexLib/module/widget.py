@@ -85,7 +85,8 @@ class ModuleWidget:
         self.segmentEditor.setActiveEffect(None)
         self.segmentEditor.uninstallKeyboardShortcuts()
         self.segmentEditor.removeViewObservations()
-        self.ui.rulerPlaceWidget.setPlaceModeEnabled(False)
+        if self.ui.rulerPlaceWidget.placeModeEnabled:
+            self.ui.rulerPlaceWidget.setPlaceModeEnabled(False)
         self._disconnectParameters()
 
     def cleanup(self) -> None:
@@ -146,13 +147,14 @@ class ModuleWidget:
                 return
 
     def update(self) -> None:
-        """Show what the logic knows."""
+        """Show what the logic knows: in the views always, in the panel when it is open."""
         if self._updating or not self._sceneTags:
             return
         self._updating = True
         try:
-            for panel in self._panels:
-                panel.update()
+            if self._isEntered():
+                for panel in self._panels:
+                    panel.update()
             views.connectPlotViews(slicer.mrmlScene)
             text = views.cornerText(self.logic.shown) if self.logic.parameters().showCornerText else ""
             self._cornerText.show(text)

@@ -280,3 +280,35 @@ def test_image_and_plots_are_shown_together_and_the_plots_have_their_charts(appl
     assert layout_node.GetViewArrangement() == layout_node.SlicerLayoutOneUpRedSliceView
     slicer.app.layoutManager = lambda: None
     layout.SetMRMLScene(None)
+
+
+def test_the_summary_is_of_the_rows_that_are_selected(application, opened):
+    ui = application.widgets
+    _load_sample(application, opened, "clip")
+    browser = opened.logic.shown.source.browser
+    for frame in (0, 1, 2):
+        browser.SetSelectedItemNumber(frame)
+        ui["placeByHandButton"].fire("clicked()")
+        application.queue.run()
+    assert ui["summaryLabel"].value("text").startswith("3 measurements")
+    cells = [types.SimpleNamespace(row=lambda row=row: row) for row in (0, 0, 2)]
+    ui["tableView"]._values["selectionModel"] = types.SimpleNamespace(selectedIndexes=lambda: cells)
+    ui["tableView"].fire("selectionChanged()")
+    assert ui["summaryLabel"].value("text").startswith("2 selected measurements")
+
+
+def test_the_panel_rests_while_another_module_is_open(application, opened):
+    _load_sample(application, opened)
+    application.widgets["placeByHandButton"].fire("clicked()")
+    application.queue.run()
+    before = application.widgets["hriLabel"].value("text")
+    opened.exit()
+    opened.parent.isEntered = False
+    x, y, z = opened.logic.parameters().liverRoi.GetCenter()
+    opened.logic.parameters().liverRoi.SetCenter(x - 20, y - 20, z)
+    application.queue.run()
+    assert application.widgets["hriLabel"].value("text") == before
+    opened.parent.isEntered = True
+    opened.enter()
+    application.queue.run()
+    assert application.widgets["hriLabel"].value("text") != before
