@@ -72,9 +72,13 @@ class HepatoRenalIndexWidget(ScriptedLoadableModuleWidget):
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/HepatoRenalIndex.ui"))
         self.layout.addWidget(uiWidget)
         self.logic = HepatoRenalIndexLogic(scheduleSoon)
-        self.panel = ModuleWidget(uiWidget, self.logic, lambda: self.parent.isEntered)
-        if self.parent.isEntered:
+        self.panel = ModuleWidget(uiWidget, self.logic, self._isEntered)
+        if self._isEntered():
             self.panel.enter()
+
+    def _isEntered(self) -> bool:
+        """Whether the module is open; a panel outside of the module selector always is."""
+        return getattr(self.parent, "isEntered", True)
 
     def enter(self) -> None:
         """The user opened the module."""

@@ -9,11 +9,11 @@ from slicer.i18n import tr as _
 from ..imaging.image import InputError
 from ..measurement.hri import roi_size_px
 from ..measurement.roi import Roi
-from ..pipeline.measure import MeasurementSettings
 from . import calibrating
 from .caseNodes import ensureCase, fileBesideInput, findCase
 from .frameState import FrameState, RoiState
 from .logic import Shown
+from .measuring import calibrateAlone
 from .running import RunningLogic, stateOrEmpty
 from .source import Source, findSource, isAlive
 
@@ -111,10 +111,10 @@ class CorrectingLogic(RunningLogic):
     def fixNodeSpacing(self) -> None:
         """Give the nodes of the input the spacing that the measurement uses. Only at the user's wish."""
         source = self._requireSource()
-        result = self.shown.result
-        if result is None or result.calibration is None or not result.calibration.calibrated:
+        calibration = self.shown.calibration
+        if calibration is None or not calibration.calibrated:
             raise InputError(_("The pixel size is not known yet; measure or calibrate first."))
-        calibrating.fixNodeSpacing(findCase(source), result.calibration)
+        calibrating.fixNodeSpacing(findCase(source), calibration)
         self.shown = Shown()
         self._baseline = None
         self.refresh()
@@ -127,15 +127,8 @@ class CorrectingLogic(RunningLogic):
 
     def _roiSize(self, source: Source, image) -> tuple[int, int]:
         """Width and height in pixels of an ROI in this image."""
-        from ..geometry.calibration import calibrate
-        from ..geometry.detect import detect_scan_geometry
-
-        settings: MeasurementSettings = self.settings()
-        geometry = detect_scan_geometry(image.pixels, color=image.color)
-        known = source.storedCalibration()
-        calibration = calibrate(image, geometry, user_spacing_mm=settings.user_spacing_mm)
-        if not calibration.calibrated and known is not None:
-            calibration = known
+        settings = self.settings()
+        calibration, geometry = calibrateAlone(image, settings, source.storedCalibration())
         width, height = roi_size_px(calibration, geometry, settings.roi_mm)
         return min(width, image.columns // 2), min(height, image.rows // 2)
 

@@ -9,6 +9,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
+from ..geometry.spacing import Calibration
 from ..imaging.image import InputError, UltrasoundImage
 from ..measurement.result import FrameResult
 from ..pipeline.measure import MeasurementSettings
@@ -16,7 +17,7 @@ from . import calibrating, classMap, plots, resultTable
 from .caseNodes import CaseNodes, adoptCase, ensureCase, fileBesideInput, findCase
 from .frameState import FrameState
 from .history import History
-from .measuring import measureState
+from .measuring import calibrateAlone, measureState
 from .observing import NodeObservers
 from .signal import Signal
 from .source import Source, findSource, isAlive
@@ -40,6 +41,12 @@ class Shown:
     result: FrameResult | None = None
     message: str = ""
     quick: bool = False
+    alone: Calibration | None = None  # of an image in which nothing is outlined yet
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The pixel size of the image shown, as far as it is known."""
+        return self.alone if self.result is None else self.result.calibration
 
     def isOf(self, source: Source, frame: int) -> bool:
         return self.source is not None and self.source.volume is source.volume and self.frame == frame
@@ -237,7 +244,8 @@ class MeasurementLogic:
     def _measureShown(self, parameters, case: CaseNodes, image, state: FrameState, settings) -> None:
         source, before, frame = case.source, self.shown, case.source.frame
         if state.isEmpty:
-            self.shown = Shown(source, frame, image, state, settings)
+            alone, _geometry = calibrateAlone(image, settings, source.storedCalibration())
+            self.shown = Shown(source, frame, image, state, settings, alone=alone)
             if isAlive(parameters.resultTable):
                 resultTable.removeRows(parameters.resultTable, source.name, [frame])
             return

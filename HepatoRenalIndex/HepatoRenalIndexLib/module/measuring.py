@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from slicer.i18n import tr as _
 
+from ..geometry.calibration import calibrate
+from ..geometry.detect import detect_scan_geometry
 from ..geometry.scan import ScanGeometry
 from ..geometry.spacing import Calibration
 from ..imaging.image import UltrasoundImage
@@ -81,6 +83,16 @@ def measureState(
     liver = liver if liver.fixed else RoiState(placed.liver.roi)
     kidney = kidney if kidney.fixed else RoiState(placed.kidney.roi)
     return _measureRois(result, liver, kidney, state, settings)
+
+
+def calibrateAlone(
+    image: UltrasoundImage, settings: MeasurementSettings, known: Calibration | None = None
+) -> tuple[Calibration, ScanGeometry]:
+    """Pixel size and scan geometry of an image in which nothing is outlined yet."""
+    geometry = detect_scan_geometry(image.pixels, color=image.color)
+    if settings.user_spacing_mm is None and known is not None and known.calibrated and not image.regions:
+        return known, geometry
+    return calibrate(image, geometry, user_spacing_mm=settings.user_spacing_mm), geometry
 
 
 def _organsFor(image: UltrasoundImage, state: FrameState, size: tuple[int, int] = (0, 0)) -> OrganMasks:

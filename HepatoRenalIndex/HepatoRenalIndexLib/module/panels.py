@@ -88,10 +88,8 @@ class InputsPanel(Panel):
             for widget in (ui.sequencePlayWidget, ui.sequenceSeekWidget):
                 widget.setMRMLSequenceBrowserNode(browser)
                 widget.setVisible(isClip)
-        calibration = shown.result.calibration if shown.result is not None else None
+        calibration = shown.calibration
         text = calibrating.describeCalibration(calibration)
-        if shown.source is not None and not text:
-            text = _("Known after measuring.")
         notes = " ".join(calibration.notes) if calibration is not None else ""
         ui.calibrationLabel.setText(f"{text} {notes}".strip())
         differs = shown.source is not None and calibrating.nodeSpacingDiffers(shown.source.volume, calibration)

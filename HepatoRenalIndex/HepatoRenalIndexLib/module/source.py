@@ -38,11 +38,12 @@ class Source:
 
     @property
     def name(self) -> str:
-        """Name for tables: that of the node, with its id where another volume has the same name."""
+        """Name for tables: that of the node, with its id where an earlier volume has the same name."""
         name = self.volume.GetName() or self.volume.GetID()
         scene = self.volume.GetScene()
-        same = [node for node in scene.GetNodesByClass("vtkMRMLVolumeNode") if node.GetName() == name]
-        return name if len(same) < 2 else f"{name} ({self.volume.GetID()})"
+        volumes = scene.GetNodesByClass("vtkMRMLVolumeNode")
+        first = next(node for node in volumes if node.GetName() == self.volume.GetName())
+        return name if first is self.volume else f"{name} ({self.volume.GetID()})"
 
     def indexValue(self, frame: int) -> str:
         return self.sequence.GetNthIndexValue(frame)

@@ -159,6 +159,7 @@ def test_the_buttons_lead_from_a_file_to_a_number_without_the_network(applicatio
     ui = application.widgets
     _load_sample(application, opened)
     assert ui["applyButton"].value("enabled") is True
+    assert "0.45 mm per pixel, from the DICOM" in ui["calibrationLabel"].value("text")
     ui["placeByHandButton"].fire("clicked()")
     application.queue.run()
     assert "HRI" in ui["hriLabel"].value("text")
