@@ -6,8 +6,8 @@ A bundle is a folder as the MONAI bundle specification lays it out. What this li
   a fixed ``spatial_shape``, and one output ``pred`` of three channels (background, liver, right kidney);
   ``weights``: ``{"file": "models/....safetensors", "sha256": "..."}``;
 - ``configs/inference.json``: ``network_def`` (plain values only, see ``network.py``), ``preprocessing``
-  (``normalization``) and ``postprocessing`` (``activation``, ``threshold``, ``minimum_area_share``,
-  ``minimum_confidence``, ``average_mirrored``);
+  (``normalization``, and ``views`` where several are averaged: see ``views.py``) and ``postprocessing``
+  (``activation``, ``threshold``, ``minimum_area_share``, ``minimum_confidence``);
 - the weights file: safetensors, its digest checked before it is read. Pickled weights are refused: they can run code.
 """
 
@@ -24,6 +24,7 @@ from .device import choose_device
 from .network import BundleError, build_network
 from .preprocess import NORMALIZATIONS, MaskRules, NetworkInput
 from .segmenter import BundleSegmenter
+from .views import View
 
 __all__ = ["BundleError", "default_bundle", "fold_of_patient", "load_fold_segmenter", "load_segmenter"]
 
@@ -32,6 +33,7 @@ CLASSES = 3
 PICKLED = {".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin", ".ts"}
 LARGEST_JSON = 4 * 2**20
 LARGEST_SIDE = 2048
+MOST_VIEWS = 16
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class BundleContract:
     network_def: dict
     network_input: NetworkInput
     rules: MaskRules
+    views: tuple[View, ...]
     weights: Weights
     fold_weights: tuple[Weights, ...]
 
@@ -105,11 +108,8 @@ def read_contract(bundle_dir: str | Path | None = None) -> BundleContract:
     inference = _read_json(folder / "configs" / "inference.json")
     pre, post = _section(inference, "preprocessing"), _section(inference, "postprocessing")
     activation = post.get("activation", "softmax")
-    mirrored = post.get("average_mirrored", False)
     if activation not in ("softmax", "sigmoid"):
         raise BundleError("The bundle's postprocessing.activation must be softmax or sigmoid.")
-    if not isinstance(mirrored, bool):
-        raise BundleError("The bundle's postprocessing.average_mirrored must be true or false.")
     folds = metadata.get("fold_weights", [])
     if not isinstance(folds, list):
         raise BundleError("The bundle's metadata.json has fold_weights that is not a list.")
@@ -124,8 +124,8 @@ def read_contract(bundle_dir: str | Path | None = None) -> BundleContract:
             minimum_area_share=_share(post, "minimum_area_share", 0.0),
             minimum_confidence=_share(post, "minimum_confidence", 0.0),
             activation=activation,
-            average_mirrored=mirrored,
         ),
+        views=_views(pre),
         weights=_weights(metadata.get("weights")),
         fold_weights=tuple(_weights(entry) for entry in folds),
     )
@@ -156,7 +156,7 @@ def _segmenter(contract: BundleContract, weights: Weights, suffix: str, device: 
             f"The bundle's network must return {CLASSES} channels (background, liver, kidney) at its input's size."
         )
     identity = ModelIdentity(contract.name + suffix, contract.version, weights.sha256, description)
-    return BundleSegmenter(network, target, identity, contract.network_input, contract.rules)
+    return BundleSegmenter(network, target, identity, contract.network_input, contract.rules, contract.views)
 
 
 def _read_weights(folder: Path, weights: Weights) -> dict:
@@ -204,11 +204,7 @@ def _network_input(metadata: dict, preprocessing: dict) -> NetworkInput:
             "(background, liver, right kidney)."
         )
     shape = image.get("spatial_shape")
-    if (
-        not isinstance(shape, list)
-        or len(shape) != 2
-        or not all(type(side) is int and 16 <= side <= LARGEST_SIDE for side in shape)
-    ):
+    if not _is_shape(shape):
         raise BundleError(
             f"The bundle's input image spatial_shape must be two whole numbers from 16 to {LARGEST_SIDE}."
         )
@@ -216,6 +212,33 @@ def _network_input(metadata: dict, preprocessing: dict) -> NetworkInput:
     if normalization not in NORMALIZATIONS:
         raise BundleError(f"The bundle's preprocessing.normalization must be one of {', '.join(NORMALIZATIONS)}.")
     return NetworkInput(shape[0], shape[1], normalization)
+
+
+def _views(preprocessing: dict) -> tuple[View, ...]:
+    """The views to average over; none where the bundle names none."""
+    entries = preprocessing.get("views", [])
+    if not isinstance(entries, list) or len(entries) > MOST_VIEWS:
+        raise BundleError(f"The bundle's preprocessing.views must be a list of at most {MOST_VIEWS} views.")
+    views = []
+    for entry in entries:
+        entry = entry if isinstance(entry, dict) else {}
+        rotation, mirrored = entry.get("rotation", 0.0), entry.get("mirrored", False)
+        turnable = isinstance(rotation, int | float) and not isinstance(rotation, bool) and abs(rotation) <= 45
+        if not _is_shape(entry.get("spatial_shape")) or not turnable or not isinstance(mirrored, bool):
+            raise BundleError(
+                f"Each of the bundle's preprocessing.views must have a spatial_shape of two whole numbers from 16 to "
+                f"{LARGEST_SIDE}, a rotation from -45 to 45 degrees and mirrored true or false."
+            )
+        views.append(View(*entry["spatial_shape"], float(rotation), mirrored))
+    return tuple(views)
+
+
+def _is_shape(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(type(side) is int and 16 <= side <= LARGEST_SIDE for side in value)
+    )
 
 
 def _weights(entry: Any) -> Weights:

@@ -38,9 +38,8 @@ class NetworkInput:
 class MaskRules:
     """How the network's output becomes masks.
 
-    ``activation`` (``softmax`` or ``sigmoid``) turns it into probabilities; with ``average_mirrored`` they are the
-    mean over the frame and its mirror image, which the network sees in one batch. An object that covers less than
-    ``minimum_area_share`` of the insonated area, or whose mean probability is under ``minimum_confidence``, is no
+    ``activation`` (``softmax`` or ``sigmoid``) turns it into probabilities; an object that covers less
+    than ``minimum_area_share`` of the insonated area, or whose mean probability is under ``minimum_confidence``, is no
     organ: its mask is left empty.
     """
 
@@ -48,7 +47,6 @@ class MaskRules:
     minimum_area_share: float = 0.0
     minimum_confidence: float = 0.0
     activation: str = "softmax"
-    average_mirrored: bool = False
 
 
 @dataclass(frozen=True)

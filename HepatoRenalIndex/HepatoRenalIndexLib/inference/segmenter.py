@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from ..geometry.scan import ScanGeometry
 from ..imaging.image import UltrasoundImage
 from ..measurement.organs import OrganMasks
 from ..measurement.result import ModelIdentity
-from .preprocess import MaskRules, NetworkInput, masks_from_probabilities, prepare, restore
-
-
-class Segmenter(Protocol):
-    """Anything that finds liver and right kidney in a frame and says what it is."""
-
-    identity: ModelIdentity
-
-    def segment(self, image: UltrasoundImage, geometry: ScanGeometry) -> OrganMasks:
-        """Masks in source geometry, empty where an organ was not found."""
-        ...
+from .preprocess import MaskRules, NetworkInput, masks_from_probabilities
+from .views import View, average_probabilities
 
 
 class BundleSegmenter:
@@ -27,25 +16,33 @@ class BundleSegmenter:
     Holds no state between frames; the number of torch threads is the caller's choice.
     """
 
-    def __init__(self, network, device, identity: ModelIdentity, network_input: NetworkInput, rules: MaskRules):
+    def __init__(
+        self,
+        network,
+        device,
+        identity: ModelIdentity,
+        network_input: NetworkInput,
+        rules: MaskRules,
+        views: tuple[View, ...] = (),
+    ):
         self.identity = identity
         self.network_input = network_input
         self.rules = rules
+        self.views = views
         self._network = network
         self._device = device
 
     def probabilities(self, image: UltrasoundImage, geometry: ScanGeometry):
         """``(probabilities, letterbox)``: float32 ``(3, height, width)`` over the crop that the letterbox names."""
-        import torch
-
-        tensor, box = prepare(image.pixels, geometry, self.network_input)
-        with torch.inference_mode():
-            if self.rules.average_mirrored:
-                tensor = torch.cat([tensor, tensor.flip(-1)])
-            output = self._network(tensor.to(self._device)).float()
-            shares = torch.softmax(output, 1) if self.rules.activation == "softmax" else torch.sigmoid(output)
-            mean = (shares[0] + shares[1].flip(-1)) / 2 if self.rules.average_mirrored else shares[0]
-            return restore(mean, box), box
+        return average_probabilities(
+            self._network,
+            self._device,
+            image.pixels,
+            geometry,
+            self.network_input,
+            self.views,
+            self.rules.activation,
+        )
 
     def segment(self, image: UltrasoundImage, geometry: ScanGeometry) -> OrganMasks:
         """Liver and right kidney of one frame, in source geometry.

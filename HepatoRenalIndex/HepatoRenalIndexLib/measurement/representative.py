@@ -32,13 +32,13 @@ NAME = "representative"
 class RepresentativeParameters:
     """Lengths are in ROI sides. The defaults are what the registered placement uses.
 
-    ``kidney_share``: the least share of kidney under its ROI; cortex lies at the near border, so the window may reach a
-    little beyond the kidney. ``shallower``: how much shallower than the kidney ROI the liver ROI lies. ``mean_weight``:
+    ``kidney_share``: the least share of kidney under its ROI; cortex lies at the near border, so the window may touch
+    the outline. ``shallower``: how much shallower than the kidney ROI the liver ROI lies. ``mean_weight``:
     a mean off by one gray level costs as much as this much variance.
     """
 
     kidney_quantile: float = 0.25
-    kidney_share: float = 0.85
+    kidney_share: float = 0.95
     liver_quantile: float = 0.65
     shallower: tuple[float, float] = (0.5, 3.0)
     mean_weight: float = 9.0

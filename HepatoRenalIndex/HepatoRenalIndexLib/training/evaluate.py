@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..imaging.image import Provenance, UltrasoundImage
-from ..inference.segmenter import Segmenter
-from ..measurement.organs import OrganMasks
+from ..measurement.organs import OrganMasks, Segmenter
 from ..statistics.bootstrap import cluster_bootstrap
 from ..statistics.overlap import jaccard
 from .dataset import Outlined

@@ -16,7 +16,7 @@ import torch
 
 from ..geometry.scan import ProbeShape
 from ..inference.bundle import default_bundle, fold_of_patient, load_fold_segmenter, load_segmenter
-from ..inference.segmenter import Segmenter
+from ..measurement.organs import Segmenter
 from .dataset import Outlined, read_classes, read_outlined, to_canvas
 from .evaluate import Agreement, agreement, summarize
 from .export import install_weights, read_metadata, write_json

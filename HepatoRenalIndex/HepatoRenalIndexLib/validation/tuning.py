@@ -28,7 +28,7 @@ DEFAULTS = RepresentativeParameters()
 # One after the other, all else at its default.
 SINGLE_VALUES: dict[str, tuple] = {
     "kidney_quantile": (0.05, 0.15, 0.25, 0.35, 0.5),
-    "kidney_share": (0.6, 0.75, 0.85, 1.0),
+    "kidney_share": (0.75, 0.85, 0.95, 1.0),
     "liver_quantile": (0.4, 0.5, 0.65, 0.8, 0.9),
     "shallower": ((0.0, 1.0), (0.5, 2.0), (0.5, 3.0), (0.5, 4.5), (1.5, 4.5)),
     "mean_weight": (0.0, 3.0, 9.0, 27.0),

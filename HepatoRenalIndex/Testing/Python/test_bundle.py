@@ -223,7 +223,23 @@ def test_weights_that_are_not_numbers_are_refused(tmp_path):
         ({"network_data_format": {"inputs": {"image": {"num_channels": 3}}, "outputs": {"pred": {}}}}, {}, "one input"),
         ({}, {"preprocessing": {"normalization": "histogram"}}, "normalization"),
         ({}, {"postprocessing": {"activation": "argmax"}}, "softmax or sigmoid"),
-        ({}, {"postprocessing": {"average_mirrored": "yes"}}, "true or false"),
+        (
+            {},
+            {
+                "preprocessing": {
+                    "normalization": "unit_range",
+                    "views": [{"spatial_shape": [64, 64], "mirrored": "yes"}],
+                }
+            },
+            "true or false",
+        ),
+        (
+            {},
+            {"preprocessing": {"normalization": "unit_range", "views": [{"spatial_shape": [64, 64], "rotation": 90}]}},
+            "-45 to 45",
+        ),
+        ({}, {"preprocessing": {"normalization": "unit_range", "views": [{"rotation": 5}]}}, "spatial_shape"),
+        ({}, {"preprocessing": {"normalization": "unit_range", "views": "all"}}, "list of at most"),
         ({}, {"postprocessing": {"threshold": 7}}, "threshold"),
         ({}, {"postprocessing": {"threshold": "high"}}, "threshold"),
         ({}, {"preprocessing": None}, "no section preprocessing"),
