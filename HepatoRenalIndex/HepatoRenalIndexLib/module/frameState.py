@@ -56,6 +56,14 @@ class FrameState:
 
     __hash__ = None
 
+    def sameWork(self, other: FrameState) -> bool:
+        """Whether the two differ in nothing but locks, which are no step of the history."""
+        unlocked = [
+            replace(state, liver=replace(state.liver, locked=False), kidney=replace(state.kidney, locked=False))
+            for state in (self, other)
+        ]
+        return unlocked[0] == unlocked[1]
+
     def sameMasks(self, other: FrameState) -> bool:
         if self.masks is None or other.masks is None:
             return self.masks is other.masks

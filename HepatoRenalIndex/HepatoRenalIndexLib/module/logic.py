@@ -224,7 +224,9 @@ class MeasurementLogic:
         same = before.isOf(source, frame)
         image = self._readImage(source, frame)
         state = case.state(frame)
-        if same and self._baseline is not None and state != self._baseline and not self._interacting:
+        if case.liverRoi is None and case.kidneyRoi is None:
+            self._interacting = False  # deleted while it was dragged
+        if same and self._baseline is not None and not self._interacting and not state.sameWork(self._baseline):
             self._record(source, {frame: self._baseline})
         if source.isClip and before.settings not in (None, settings):
             self._waiting = [other for other in range(source.frameCount) if other != frame]

@@ -216,6 +216,15 @@ def test_a_locked_roi_stays_when_the_placement_changes(measured):
     assert measured.shown.state.liver.roi != liver
 
 
+def test_a_lock_is_no_step_of_the_history(measured):
+    before = measured.hri
+    measured.drag(measured.parameters.liverRoi, -9.0)
+    measured.logic.setLocked("liver", True)
+    measured.logic.setLocked("liver", False)
+    measured.logic.undo()
+    assert measured.hri == before
+
+
 def test_painting_moves_the_roi_and_marks_the_masks_as_edited(measured):
     kidney = measured.shown.state.kidney.roi
     hole = np.zeros_like(sampleMasks("sector").liver)
