@@ -21,22 +21,15 @@ from ..pipeline.measure import MeasurementSettings, measure_frame
 from .frameState import FrameState, RoiState
 from .source import withSource
 
-_SHOWN_SHARE = 0.5  # of an organ that lies in an area of the screen: it is that area's organ
-
 
 @dataclass(frozen=True)
 class KeptMasks:
-    """Masks in the role of a segmenter. ``severalAreas``: the screen shows several images, only one has the organs."""
+    """Masks in the role of a segmenter, so that the result carries the identity of what made them."""
 
     masks: OrganMasks
     identity: ModelIdentity
-    severalAreas: bool = False
 
     def segment(self, image: UltrasoundImage, geometry: ScanGeometry) -> OrganMasks:
-        organs = self.masks.liver | self.masks.right_kidney
-        if self.severalAreas and organs.any() and geometry.mask[organs].mean() < _SHOWN_SHARE:
-            nothing = np.zeros_like(organs)
-            return OrganMasks(nothing, nothing)
         return self.masks
 
 
@@ -64,14 +57,13 @@ def measureState(
     wantedSpacing = settings.user_spacing_mm
     useKnown = wantedSpacing is None and known is not None and known.calibrated and not image.regions
     if useKnown:
-        settings = replace(settings, user_spacing_mm=(known.y_mm, known.x_mm))
-    several = len(image.regions) > 1
-    result = measure_frame(image, KeptMasks(_organsFor(image, state), state.model, several), settings)
+        settings = replace(settings, user_spacing_mm=(known.x_mm, known.y_mm))
+    result = measure_frame(image, KeptMasks(_organsFor(image, state), state.model), settings)
     oneFixed = liver.fixed != kidney.fixed
     if oneFixed and result.placement is None and result.geometry is not None and result.calibration is not None:
         # An ROI made smaller by hand holds no window of the usual size: a larger one about its center does.
         size = roi_size_px(result.calibration, result.geometry, settings.roi_mm)
-        result = measure_frame(image, KeptMasks(_organsFor(image, state, size), state.model, several), settings)
+        result = measure_frame(image, KeptMasks(_organsFor(image, state, size), state.model), settings)
     if useKnown and result.calibration is not None:
         result = replace(result, calibration=withSource(result.calibration, known))
     result = replace(result, masks=state.masks)

@@ -65,7 +65,7 @@ class RunningLogic(MeasurementLogic):
         settings = self.settings()
         known = source.storedCalibration()
         if settings.user_spacing_mm is None and known is not None and known.calibrated and not images[0].regions:
-            settings = replace(settings, user_spacing_mm=(known.y_mm, known.x_mm))
+            settings = replace(settings, user_spacing_mm=(known.x_mm, known.y_mm))
         self._run = source, frames
         self.process.start(images, settings, parameters.device, parameters.modelFolder, blocking)
 

@@ -83,15 +83,15 @@ def _measure(job: _Job, segmenter: Segmenter | None, settings: MeasurementSettin
     if image.pixels.max() < DARKEST_IMAGE:
         raise InputError("The image is black; nothing can be measured in it.")
 
-    best_shown, area = -1, image
+    most_shown, area = (-1, 0), image
     for area_image in _scan_areas(image):
         with job.stage("geometry"):
             geometry = detect_scan_geometry(area_image.pixels, color=area_image.color)
         with job.stage("segmentation"):
             found = masks if masks is not None else segmenter.segment(area_image, geometry)
-        shown = int(found.liver.any()) + int(found.right_kidney.any())
-        if shown > best_shown:
-            best_shown, area = shown, area_image
+        shown = _shown(found, geometry)
+        if shown > most_shown:
+            most_shown, area = shown, area_image
             job.known(geometry=geometry, masks=found)
     _require_organs(job.result.masks)
 
@@ -136,6 +136,12 @@ def _scan_areas(image: UltrasoundImage):
         box = (slice(max(region.y0, 0), region.y1 + 1), slice(max(region.x0, 0), region.x1 + 1))
         pixels[box] = image.pixels[box]
         yield replace(image, pixels=pixels)
+
+
+def _shown(masks: OrganMasks, geometry: ScanGeometry) -> tuple[int, int]:
+    """How many of the organs lie in the insonated area, and how much of them."""
+    pixels = [np.count_nonzero(mask & geometry.mask) for mask in (masks.liver, masks.right_kidney)]
+    return np.count_nonzero(pixels), sum(pixels)
 
 
 def _is_tissue_within(region: UltrasoundRegion, image: UltrasoundImage) -> bool:

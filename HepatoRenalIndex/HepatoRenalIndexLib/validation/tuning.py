@@ -31,6 +31,7 @@ SINGLE_VALUES: dict[str, tuple] = {
     "kidney_share": (0.75, 0.85, 0.95, 1.0),
     "liver_quantile": (0.4, 0.5, 0.65, 0.8, 0.9),
     "shallower": ((0.0, 1.0), (0.5, 2.0), (0.5, 3.0), (0.5, 4.5), (1.5, 4.5)),
+    "distance": (2.5, 3.5, 5.0, 99.0),
     "mean_weight": (0.0, 3.0, 9.0, 27.0),
 }
 # In all combinations, for the nested choice.

@@ -100,6 +100,17 @@ def test_the_representative_rois_face_the_probe_and_the_liver_roi_is_the_shallow
     assert 0.5 * ROI <= result.kidney.roi.center[1] - result.liver.roi.center[1] <= 3 * ROI
 
 
+def test_the_representative_rois_are_no_further_apart_than_readers_place_them():
+    pixels = draw()
+    kidney = ((X - 110) / 70) ** 2 + ((Y - 290) / 50) ** 2 < 1
+    pixels[kidney] = 70
+    pixels[LIVER & (X < 240) & ~kidney] = draw(liver=96.0)[LIVER & (X < 240) & ~kidney]
+    pixels[LIVER & (X > 330)] = 100  # far from the kidney, the smoothest place of all
+    result = place("representative", pixels, liver=LIVER & ~kidney, kidney=kidney)
+    (lx, ly), (kx, ky) = result.liver.roi.center, result.kidney.roi.center
+    assert np.hypot(lx - kx, ly - ky) <= 3.5 * ROI
+
+
 def test_a_shadow_over_half_the_liver_does_not_draw_the_representative_roi_into_it():
     pixels = draw()
     pixels[:, 330:] //= 4
