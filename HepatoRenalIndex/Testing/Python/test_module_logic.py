@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,11 +12,14 @@ import slicer_double
 slicer_double.install()
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
+from HepatoRenalIndexLib.geometry.spacing import Calibration, SpacingSource  # noqa: E402
 from HepatoRenalIndexLib.imaging.image import InputError  # noqa: E402
 from HepatoRenalIndexLib.imaging.reader import open_ultrasound  # noqa: E402
 from HepatoRenalIndexLib.measurement.organs import ModelIdentity, OrganMasks  # noqa: E402
 from HepatoRenalIndexLib.module import plots, resultTable  # noqa: E402
 from HepatoRenalIndexLib.module.console import ConsoleLogic  # noqa: E402
+from HepatoRenalIndexLib.module.frameState import FrameState  # noqa: E402
+from HepatoRenalIndexLib.module.measuring import measureState  # noqa: E402
 from HepatoRenalIndexLib.module.sampleData import SAMPLE_FOLDER, SAMPLES  # noqa: E402
 from HepatoRenalIndexLib.module.segmenting import SegmentedFrame  # noqa: E402
 from HepatoRenalIndexLib.module.selfTest import SelfTest, sampleMasks  # noqa: E402
@@ -433,3 +437,14 @@ def test_the_self_test_passes_without_the_network(session):
     test.correct()
     test.keep()
     test.deleteNodes()
+
+
+def test_a_stored_calibration_keeps_width_and_height_of_a_pixel_apart():
+    with open_ultrasound(SAMPLE_FOLDER / "sector.dcm") as file:
+        image = replace(file.frame(0), regions=())
+    state = FrameState(sampleMasks("sector"))
+    known = Calibration(SpacingSource.REGION, 0.45, 0.5)
+    result = measureState(image, state, MeasurementSettings(), known)
+    assert (result.calibration.x_mm, result.calibration.y_mm) == (0.45, 0.5)
+    roi = result.measurement.liver.roi
+    assert (roi.width, roi.height) == (round(15 / 0.45), round(15 / 0.5))
