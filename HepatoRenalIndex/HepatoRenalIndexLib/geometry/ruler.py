@@ -58,20 +58,22 @@ def detect_ruler(pixels: np.ndarray, geometry: ScanGeometry) -> Ruler | None:
     if not geometry.mask.any():
         return None
     outside = find_marks(pixels, ndimage.binary_dilation(geometry.mask))
-    candidates = _side_candidates(outside, geometry)
-    everywhere = find_marks(pixels)
-    candidates += _column_candidates(everywhere if len(everywhere) <= _MOST_MARKS else outside, geometry)
-    rulers = []
-    for candidate in candidates:
-        ruler = _interpret(candidate, outside)
-        if ruler is not None:
-            rulers.append(ruler)
+    rulers = _interpret_all(_side_candidates(outside, geometry) + _column_candidates(outside, geometry), outside)
+    if not rulers:
+        # A column may run over the tissue, where speckle makes many marks: looked at only where it has to be.
+        everywhere = find_marks(pixels)
+        if len(everywhere) <= _MOST_MARKS:
+            rulers = _interpret_all(_column_candidates(everywhere, geometry), outside)
     if not rulers:
         return None
     best = max(rulers, key=lambda ruler: ruler.confidence)
     if any(abs(ruler.mm_per_px / best.mm_per_px - 1) > _AGREEMENT for ruler in rulers):
         return None
     return best
+
+
+def _interpret_all(candidates: list[_Candidate], every: Marks) -> list[Ruler]:
+    return [ruler for candidate in candidates if (ruler := _interpret(candidate, every)) is not None]
 
 
 def _scan_depth(geometry: ScanGeometry) -> float:
