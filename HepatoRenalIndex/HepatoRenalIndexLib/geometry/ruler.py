@@ -9,7 +9,7 @@ reading there is no ruler: an invented scale is worse than none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -22,6 +22,8 @@ _TICKS_MM = (1.0, 2.0, 5.0, 10.0)
 _LONG_EVERY_MM = {10.0: (50.0, 100.0), 5.0: (10.0, 50.0), 2.0: (10.0,), 1.0: (5.0, 10.0)}
 _MOST_MARKS = 500  # more marks inside the scan are speckle
 _AGREEMENT = 0.03  # relative difference within which two rulers of one screen say the same
+_REDUCED_DEPTHS = (430.0, 360.0, 300.0)  # depths of the scan in pixels to which larger images are reduced
+_LEAST_REDUCTION = 1.2
 
 
 @dataclass(frozen=True)
@@ -54,16 +56,19 @@ class _Candidate:
 
 
 def detect_ruler(pixels: np.ndarray, geometry: ScanGeometry) -> Ruler | None:
-    """The depth ruler burned into uint8 ``pixels`` (rows, columns), or None where there is none or it is ambiguous."""
+    """The depth ruler burned into uint8 ``pixels`` (rows, columns), or None where there is none or it is ambiguous.
+
+    Marks have the size of few pixels as a scanner draws them. An image that was enlarged, which blurs and breaks them,
+    is read again in reduced size where nothing was found in it as it is.
+    """
     if not geometry.mask.any():
         return None
-    outside = find_marks(pixels, ndimage.binary_dilation(geometry.mask))
-    rulers = _interpret_all(_side_candidates(outside, geometry) + _column_candidates(outside, geometry), outside)
+    rulers = _read_rulers(pixels, geometry)
     if not rulers:
-        # A column may run over the tissue, where speckle makes many marks: looked at only where it has to be.
-        everywhere = find_marks(pixels)
-        if len(everywhere) <= _MOST_MARKS:
-            rulers = _interpret_all(_column_candidates(everywhere, geometry), outside)
+        for depth in _REDUCED_DEPTHS:
+            factor = _scan_depth(geometry) / depth
+            if factor >= _LEAST_REDUCTION:
+                rulers += _read_reduced(pixels, geometry, factor)
     if not rulers:
         return None
     best = max(rulers, key=lambda ruler: ruler.confidence)
@@ -72,8 +77,45 @@ def detect_ruler(pixels: np.ndarray, geometry: ScanGeometry) -> Ruler | None:
     return best
 
 
-def _interpret_all(candidates: list[_Candidate], every: Marks) -> list[Ruler]:
-    return [ruler for candidate in candidates if (ruler := _interpret(candidate, every)) is not None]
+def _read_rulers(pixels: np.ndarray, geometry: ScanGeometry) -> list[Ruler]:
+    """What the series of marks on the screen mean, as far as each means one thing."""
+    outside = find_marks(pixels, ndimage.binary_dilation(geometry.mask))
+    candidates = _side_candidates(outside, geometry)
+    everywhere = find_marks(pixels)
+    candidates += _column_candidates(everywhere if len(everywhere) <= _MOST_MARKS else outside, geometry)
+    rulers = (_interpret(candidate, outside) for candidate in candidates)
+    return [ruler for ruler in rulers if ruler is not None]
+
+
+def _read_reduced(pixels: np.ndarray, geometry: ScanGeometry, factor: float) -> list[Ruler]:
+    """The rulers of the image reduced by ``factor``, in pixels of the image as it is.
+
+    The brightest pixel stands for its neighborhood: a mean would take thin marks away.
+    """
+    bright = ndimage.maximum_filter(pixels, size=int(np.ceil(factor)))
+    rows, columns = (((np.arange(int(size / factor)) + 0.5) * factor).astype(int) for size in pixels.shape)
+    taken = np.ix_(rows, columns)
+
+    def place(position: float) -> float:
+        return (position + 0.5) / factor - 0.5  # of pixel centers
+
+    reduced = replace(
+        geometry,
+        mask=geometry.mask[taken],
+        apex=(place(geometry.apex[0]), place(geometry.apex[1])),
+        near_radius=geometry.near_radius / factor,
+        far_radius=geometry.far_radius / factor,
+        top=place(geometry.top),
+    )
+    return [
+        replace(
+            ruler,
+            mm_per_px=ruler.mm_per_px / factor,
+            tick_spacing_px=ruler.tick_spacing_px * factor,
+            tick_positions=(ruler.tick_positions + 0.5) * factor - 0.5,
+        )
+        for ruler in _read_rulers(bright[taken], reduced)
+    ]
 
 
 def _scan_depth(geometry: ScanGeometry) -> float:

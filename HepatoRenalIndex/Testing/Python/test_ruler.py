@@ -97,6 +97,21 @@ def test_the_positions_lie_on_the_ruler():
     assert np.diff(np.sort(ruler.tick_positions[:, 1])) == pytest.approx(10 / 0.36, abs=1.1)
 
 
+@pytest.mark.parametrize("factor", [1.5, 2.0, 3.0])
+@pytest.mark.parametrize("side", ["left", ""])
+def test_the_ruler_of_an_enlarged_image_is_read(side, factor):
+    rng = np.random.default_rng(0)
+    pixels = clutter(paint(SECTOR, rng), SECTOR.mask(), rng)
+    image = Image.fromarray(draw_ruler(SECTOR, pixels, mm_per_px=0.33, side=side))
+    enlarged = np.asarray(image.resize((round(image.width * factor), round(image.height * factor)), Image.BICUBIC))
+    ruler = detect_ruler(enlarged, detect_scan_geometry(enlarged))
+    assert ruler is not None
+    assert ruler.mm_per_px == pytest.approx(0.33 / factor, rel=0.01)
+    middle = ruler.tick_positions[len(ruler.tick_positions) // 2]
+    x, y = middle.astype(int)
+    assert enlarged[y - 8 : y + 9, x - 8 : x + 9].max() > 90
+
+
 def test_a_screen_without_a_ruler_has_none():
     rng = np.random.default_rng(4)
     pixels = clutter(paint(SECTOR, rng), SECTOR.mask(), rng)
