@@ -55,6 +55,7 @@ def set_up():
     wanted = fingerprint()
     if STAMP.is_file() and STAMP.read_text() == wanted and PYTHON.exists():
         return
+    os.environ.setdefault("UV_SYSTEM_CERTS", "true")  # uv: trust the authorities that this computer trusts, as pip does
     print("Setting up .venv (some minutes and, on Linux, 7 GB of disk the first time) ...", flush=True)
     uv = shutil.which("uv")
     if uv:
