@@ -30,6 +30,7 @@ class QualityThresholds:
     saturated_share: float = 0.01
     zero_share: float = 0.02
     color_share: float = 0.01
+    roi_pixels: int = 100  # fewest pixels of an ROI; the readers' have 784
     organ_share: float = 0.75  # smallest share of an ROI inside its organ
     depth_difference: float = 3.25  # ROI sides (49 mm)
     distance: float = 3.5  # ROI sides (52 mm)
@@ -53,6 +54,11 @@ def quality_flags(
 ) -> tuple[Flag, ...]:
     """All flags of one measurement, in a fixed order. Distances are in pixel widths."""
     flags = _calibration_flags(image, (liver.roi, kidney.roi), calibration)
+    if image.color is not None and geometry.mask.any():
+        share = float(image.color[geometry.mask].mean())
+        if share > thresholds.color_share:
+            reason = f"{share:.0%} of the insonated area is colored (Doppler or overlay); use the image without color."
+            flags.append(Flag("color", reason))
     if geometry.shape is ProbeShape.UNKNOWN:
         reason = "The insonated area was not recognized; depth is measured straight down."
         flags.append(Flag("no_scan_geometry", reason))
@@ -105,6 +111,9 @@ def _roi_flags(image, name, statistics, organ, geometry, beams, thresholds) -> l
     if statistics.zero_share > thresholds.zero_share:
         reason = f"{statistics.zero_share:.0%} of the {name} ROI is black; raise the gain."
         flags.append(Flag("clipped_black", reason))
+    if statistics.pixel_count < thresholds.roi_pixels:
+        reason = f"The {name} ROI has only {statistics.pixel_count} pixels; use the image in its full size."
+        flags.append(Flag("few_pixels", reason))
     if organ is not None and (share := roi.values(organ).mean()) < thresholds.organ_share:
         flags.append(Flag("roi_outside_organ", f"Only {share:.0%} of the {name} ROI lies in the {name}."))
     if not roi.values(geometry.mask).all():

@@ -94,12 +94,26 @@ def test_pixels_that_falsify_the_mean_are_flagged_with_the_roi_they_are_in(roi, 
     assert ("liver" if roi is LIVER_ROI else "kidney") in reason
 
 
-def test_colored_pixels_in_an_roi_are_flagged_and_elsewhere_are_not():
+def test_colored_pixels_in_an_roi_are_flagged_and_beside_the_scan_are_not():
     color = np.zeros(SHAPE, bool)
     color[0:20, 0:20] = True
     assert "color" not in codes(measure(image(color=color)))
     color[LIVER_ROI.slices][:5] = True
     assert "color" in codes(measure(image(color=color)))
+
+
+def test_a_doppler_box_is_flagged_though_no_roi_lies_in_it():
+    color = np.zeros(SHAPE, bool)
+    color[200:250, 180:260] = True
+    assert codes(measure(image(color=color))) == ["color"]
+    color[202:, :] = False  # a caliper line
+    assert codes(measure(image(color=color))) == []
+
+
+def test_an_roi_of_few_pixels_is_flagged():
+    small = Roi(200, 100, 9, 9)
+    measurement = measure_hri(image(), small, small, GEOMETRY, HALF_MM)
+    assert codes(measurement).count("few_pixels") == 2
 
 
 def test_a_shadow_over_the_kidney_beams_is_flagged():
