@@ -98,6 +98,13 @@ def test_results_inside_beside_and_above_the_input_are_not_measured_again(study,
         ]
 
 
+def test_pictures_of_another_output_folder_below_the_input_are_not_measured(study):
+    measure_files([study], study / "first", WITHOUT_SCENE, segmenter=TrueMasks())
+    assert (study / "first" / "sector" / "overlay.png").is_file()
+    summary = measure_files([study], study / "second", WITHOUT_SCENE, segmenter=TrueMasks())
+    assert [row["source"] for row in read_rows(summary.measurements)] == ["a_empty.dcm", "b/sector.dcm", "sector.dcm"]
+
+
 def test_an_input_without_extension_in_the_output_folder_keeps_its_name(study):
     shutil.copy(SAMPLES / "sector.dcm", study / "IM0001")
     measure_files([study / "IM0001"], study, WITHOUT_SCENE, segmenter=TrueMasks())
