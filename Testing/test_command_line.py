@@ -177,6 +177,7 @@ def test_wrong_usage_is_exit_code_two_with_a_sentence(tmp_path, monkeypatch, cap
         ["measure"],
         ["measure", "x.dcm"],
         ["measure", "x.dcm", "-o", "out", "--spacing", "0"],
+        ["measure", "x.dcm", "-o", "out", "--spacing", "0.015"],  # finer than any ultrasound image
         ["measure", "x.dcm", "-o", "out", "--spacing", "-0.3"],
         ["measure", "x.dcm", "-o", "out", "--spacing", "nan"],
         ["measure", "x.dcm", "-o", "out", "--spacing", "wide"],

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..geometry.calibration import LARGEST_MM, SMALLEST_MM
 from ..measurement.registry import DEFAULT_PLACEMENT, PLACEMENTS
 from ..pipeline.batch import BatchOptions, BatchSummary, Progress, measure_files
 from ..pipeline.measure import MeasurementSettings
 
-SMALLEST_SPACING_MM, LARGEST_SPACING_MM = 0.01, 5.0
 PROGRESS_DELAY = 2.0  # seconds; what is done sooner needs no bar
 
 EPILOG = """\
@@ -138,9 +138,9 @@ def _spacing(text: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not SMALLEST_SPACING_MM <= value <= LARGEST_SPACING_MM:
+    if not SMALLEST_MM <= value <= LARGEST_MM:
         raise argparse.ArgumentTypeError(
-            f"a pixel of {text} mm is not possible; give {SMALLEST_SPACING_MM:g} to {LARGEST_SPACING_MM:g} mm"
+            f"a pixel of {text} mm is not possible; give {SMALLEST_MM:g} to {LARGEST_MM:g} mm"
         )
     return value
 
