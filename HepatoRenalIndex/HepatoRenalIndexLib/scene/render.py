@@ -87,6 +87,8 @@ def _run_child(jobs: Sequence[tuple], backend: dict[str, str | None]) -> _Child:
     library = str(Path(__file__).resolve().parents[2])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (library, environment.get("PYTHONPATH"))))
     with tempfile.TemporaryDirectory(prefix="pictures-") as folder:
+        # Temporary files of the child go with it, however it ends.
+        environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), folder)
         listing = Path(folder) / "jobs.json"
         paths = [{"mrb": str(Path(mrb).resolve()), "png": str(Path(png).resolve())} for mrb, png in jobs]
         listing.write_text(json.dumps(paths), encoding="utf-8")

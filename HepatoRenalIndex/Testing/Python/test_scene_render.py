@@ -24,6 +24,16 @@ def scenes(tmp_path_factory):
     return folder
 
 
+def test_drawing_leaves_nothing_among_the_temporary_files(scenes, tmp_path, monkeypatch):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    for variable in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.setenv(variable, str(temporary))
+    monkeypatch.setattr(render.tempfile, "tempdir", str(temporary))
+    render.render_scenes([(scenes / "clip.mrb", tmp_path / "clip.png")])
+    assert list(temporary.iterdir()) == []
+
+
 def near(pixels: np.ndarray, color: tuple[float, float, float]) -> np.ndarray:
     """Where a picture has about that color (RGB 0..1)."""
     return (np.abs(pixels.astype(float) - np.array(color) * 255) < 40).all(axis=2)
