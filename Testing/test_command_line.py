@@ -200,6 +200,19 @@ def test_a_spacing_given_by_the_user_wins(tmp_path):
     assert (row["spacing_mm"], row["spacing_source"], row["roi_px"]) == ("0.5", "user", "30")
 
 
+def test_a_cutoff_stands_in_the_table_with_its_source(tmp_path):
+    cutoff = ("--cutoff", "1.1", "--cutoff-source", "our protocol")
+    assert _measure(SAMPLES / "sector.dcm", "-o", tmp_path, "--no-scene", *cutoff) == 0
+    (row,) = _rows(tmp_path)
+    assert (row["cutoff"], row["cutoff_source"]) == ("1.1", "our protocol")
+    assert row["reaches_cutoff"] == ("yes" if float(row["hri"]) >= 1.1 else "no")
+
+
+def test_a_cutoff_without_a_source_is_wrong_usage(tmp_path, capsys):
+    assert main(["measure", str(SAMPLES / "sector.dcm"), "-o", str(tmp_path / "out"), "--cutoff", "1.1"]) == 2
+    assert "source" in capsys.readouterr().err
+
+
 def test_both_placements_can_be_named(tmp_path):
     found = {}
     for name in ("published", "representative"):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..geometry.calibration import LARGEST_MM, SMALLEST_MM
+from ..measurement.cutoffs import PUBLISHED_CUTOFFS, cutoff_named
 from ..measurement.registry import DEFAULT_PLACEMENT, PLACEMENTS
 from ..pipeline.batch import BatchOptions, BatchSummary, Progress, measure_files
 from ..pipeline.measure import MeasurementSettings
@@ -61,6 +62,13 @@ def add_parser(commands) -> None:
         metavar="WHICH",
         help="frames of a clip: all, first, or the number of one, counted from 0 (default: all)",
     )
+    parser.add_argument(
+        "--cutoff",
+        metavar="NAME",
+        help=f"compare the index with a cut-off: {' or '.join(PUBLISHED_CUTOFFS)}, or a number with --cutoff-source; "
+        "cut-offs do not transfer between devices",
+    )
+    parser.add_argument("--cutoff-source", default="", metavar="TEXT", help="study or protocol the number comes from")
     add_model_arguments(parser)
     parser.add_argument("--no-scene", action="store_true", help="write no Slicer scenes")
     parser.add_argument(
@@ -82,7 +90,10 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     options = BatchOptions(
         settings=MeasurementSettings(
-            placement=arguments.placement, roi_mm=arguments.roi_mm, user_spacing_mm=arguments.spacing
+            placement=arguments.placement,
+            roi_mm=arguments.roi_mm,
+            user_spacing_mm=arguments.spacing,
+            cutoff=cutoff_named(arguments.cutoff, arguments.cutoff_source) if arguments.cutoff else None,
         ),
         frames=arguments.frames,
         device=arguments.device,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ..geometry.scan import ScanGeometry
 from ..geometry.spacing import Calibration
 from ..imaging.image import UltrasoundImage
+from .cutoffs import Cutoff
 from .flags import Flag
 from .organs import MANUAL, ModelIdentity, OrganMasks
 from .placement import PlacementResult
@@ -68,8 +69,14 @@ class FrameResult:
     placement: PlacementResult | None = None
     measurement: HepatoRenalMeasurement | None = None
     model: ModelIdentity = MANUAL
+    cutoff: Cutoff | None = None  # what the user asked to compare the index with
     seconds: dict[str, float] = field(default_factory=dict)  # stage name -> wall time
 
     @property
     def flags(self) -> tuple[Flag, ...]:
         return self.measurement.flags if self.measurement else ()
+
+    @property
+    def reaches_cutoff(self) -> bool | None:
+        """Whether the index is at or above the user's cut-off; ``None`` without either."""
+        return self.cutoff.reached_by(self.measurement.hri) if self.cutoff and self.measurement else None

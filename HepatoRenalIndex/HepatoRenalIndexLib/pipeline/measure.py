@@ -17,6 +17,7 @@ from ..geometry.scan import ScanGeometry
 from ..geometry.spacing import Calibration
 from ..imaging.image import InputError, UltrasoundImage, UltrasoundRegion
 from ..measurement.anatomy import implausible_kidney
+from ..measurement.cutoffs import Cutoff
 from ..measurement.hri import MeasurementError, measure_hri, roi_size_px
 from ..measurement.organs import MANUAL, OrganMasks, Segmenter
 from ..measurement.placement import PlacementError, PlacementInput
@@ -30,12 +31,16 @@ SAME_ASPECT = 0.01  # pixels this close to square are treated as square
 
 @dataclass(frozen=True)
 class MeasurementSettings:
-    """What the user may choose. ``user_spacing_mm`` is mm per pixel, or ``(x, y)``; it wins over every other source."""
+    """What the user may choose. ``user_spacing_mm`` is mm per pixel, or ``(x, y)``; it wins over every other source.
+
+    ``cutoff`` only travels with the result; it changes no number.
+    """
 
     placement: str = DEFAULT_PLACEMENT
     roi_mm: float = 15.0
     user_spacing_mm: float | tuple[float, float] | None = None
     thresholds: QualityThresholds = field(default_factory=QualityThresholds)
+    cutoff: Cutoff | None = None
 
     def __post_init__(self):
         if self.placement not in PLACEMENTS:
@@ -53,7 +58,7 @@ def measure_frame(
     """Measure one frame. ``masks`` drawn by hand or corrected replace the ``segmenter``, which may then be ``None``."""
     settings = settings or MeasurementSettings()
     model = MANUAL if masks is not None else segmenter.identity
-    job = _Job(FrameResult(image=image, status="error", model=model))
+    job = _Job(FrameResult(image=image, status="error", model=model, cutoff=settings.cutoff))
     try:
         _measure(job, segmenter, settings, masks)
     except (InputError, PlacementError, MeasurementError) as error:

@@ -20,6 +20,7 @@ from HepatoRenalIndexLib.validation.cohort import load_cohort
 from HepatoRenalIndexLib.validation.report import write_validation
 from HepatoRenalIndexLib.validation.run import ValidationOptions, run_validation
 from HepatoRenalIndexLib.validation.segmentation import segmentation_overlaps
+from HepatoRenalIndexLib.validation.tuning import SINGLE_VALUES
 from PIL import Image
 
 REAL_DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "byra2018"
@@ -175,7 +176,7 @@ def test_parameters_of_the_placement_are_chosen_without_the_patients_they_are_ju
     assert all(case.placement == chosen[case.frame.patient % 2] for case in tuning.selection.cases)
     assert [case.frame.patient for case in tuning.selection.cases] == [1, 2, 3, 4, 5, 6]
     defaults = [effect for effect in tuning.effects if effect.default]
-    assert len(defaults) == 5  # one per parameter, and all of them the same measurement
+    assert len(defaults) == len(SINGLE_VALUES)  # one per parameter, and all of them the same measurement
     assert len({(effect.icc, effect.auc, effect.spearman) for effect in defaults}) == 1
     whole_job = {c.frame: c.value("hri") for c in validation.measured.cases["representative"]}
     by_default = tuning.default.against_mean("hri").ratings[:, 0]
