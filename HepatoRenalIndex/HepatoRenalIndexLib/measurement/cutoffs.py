@@ -22,9 +22,7 @@ class Cutoff:
 
     def __post_init__(self):
         if not LOWEST <= self.hri <= HIGHEST:
-            raise InputError(
-                f"A cut-off of {self.hri:g} cannot be meant; give {LOWEST:g} to {HIGHEST:g}."
-            )
+            raise InputError(f"A cut-off of {self.hri:g} cannot be meant; give {LOWEST:g} to {HIGHEST:g}.")
         if not self.source.strip():
             raise InputError("A cut-off needs its source: the study or protocol that it comes from.")
 
