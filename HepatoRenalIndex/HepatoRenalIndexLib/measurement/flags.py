@@ -17,7 +17,7 @@ FLAG_MEANINGS = {
     "few_pixels": "an ROI has too few pixels for a mean: the image was reduced",
     "depth_mismatch": "the two ROIs lie at different depths",
     "roi_distance": "the two ROIs lie far apart",
-    "organ_too_small": "an organ mask is too small to hold the ROI",
+    "organ_too_small": "an organ mask is hardly larger than the ROI, so there is no choice of place",
     "roi_outside_organ": "part of an ROI lies outside its organ",
     "roi_outside_scan": "part of an ROI lies outside the insonated area",
     "inhomogeneous": "an ROI is not homogeneous tissue",

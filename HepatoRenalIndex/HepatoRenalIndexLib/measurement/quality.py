@@ -32,6 +32,7 @@ class QualityThresholds:
     color_share: float = 0.01
     roi_pixels: int = 100  # fewest pixels of an ROI; the readers' have 784
     organ_share: float = 0.75  # smallest share of an ROI inside its organ
+    organ_size: float = 4.0  # ROI areas; the human outlines of the validation images hold 10 or more
     depth_difference: float = 3.25  # ROI sides (49 mm)
     distance: float = 3.5  # ROI sides (52 mm)
     block_range: float = 0.6  # range of the means of 3 x 3 blocks, relative to the ROI mean
@@ -116,6 +117,8 @@ def _roi_flags(image, name, statistics, organ, geometry, beams, thresholds) -> l
         flags.append(Flag("few_pixels", reason))
     if organ is not None and (share := roi.values(organ).mean()) < thresholds.organ_share:
         flags.append(Flag("roi_outside_organ", f"Only {share:.0%} of the {name} ROI lies in the {name}."))
+    if organ is not None and (size := np.count_nonzero(organ) / statistics.pixel_count) < thresholds.organ_size:
+        flags.append(Flag("organ_too_small", f"The {name} in the image is only {size:.1f} ROIs large."))
     if not roi.values(geometry.mask).all():
         flags.append(Flag("roi_outside_scan", f"The {name} ROI reaches out of the insonated area."))
     spread = _block_range(roi.values(image.pixels))

@@ -27,6 +27,7 @@ from ..measurement.result import FrameResult
 
 DARKEST_IMAGE = 16  # gray levels: an image whose brightest pixel is below shows nothing
 SAME_ASPECT = 0.01  # pixels this close to square are treated as square
+DISTURBING_COLOR = 0.02  # share of the scan from which color is named as a reason
 
 
 @dataclass(frozen=True)
@@ -98,14 +99,17 @@ def _measure(job: _Job, segmenter: Segmenter | None, settings: MeasurementSettin
         if shown > most_shown:
             most_shown, area = shown, area_image
             job.known(geometry=geometry, masks=found)
-    _require_organs(job.result.masks)
+    _require_organs(job.result.masks, area, job.result.geometry)
 
     with job.stage("calibration"):
         organs = job.result.masks.liver | job.result.masks.right_kidney
-        calibration = calibrate(image, job.result.geometry, area=organs, user_spacing_mm=settings.user_spacing_mm)
-        job.known(calibration=calibration)
-        geometry = _with_aspect(area, job.result.geometry, calibration)
-        job.known(geometry=geometry)
+        geometry, spacing = job.result.geometry, settings.user_spacing_mm
+        calibration = calibrate(image, geometry, area=organs, user_spacing_mm=spacing)
+        if abs(calibration.aspect - 1.0) > SAME_ASPECT:
+            # Circles are only round in millimetres: fit the scan again, and read the ruler along its true side.
+            geometry = detect_scan_geometry(area.pixels, color=area.color, aspect=calibration.aspect)
+            calibration = calibrate(image, geometry, area=organs, user_spacing_mm=spacing)
+        job.known(calibration=calibration, geometry=geometry)
 
     with job.stage("placement"):
         width, height = roi_size_px(calibration, geometry, settings.roi_mm)
@@ -158,13 +162,16 @@ def _is_tissue_within(region: UltrasoundRegion, image: UltrasoundImage) -> bool:
     )
 
 
-def _require_organs(masks: OrganMasks) -> None:
+def _require_organs(masks: OrganMasks, image: UltrasoundImage, geometry: ScanGeometry) -> None:
     missing = [name for name, mask in (("liver", masks.liver), ("right kidney", masks.right_kidney)) if not mask.any()]
-    if missing:
-        raise InputError(
-            f"No {' and no '.join(missing)} was found in the image, so it has no hepatorenal index; use an image "
-            "that shows the liver and the right kidney together, or outline them by hand."
-        )
+    if not missing:
+        return
+    colored = 0.0 if image.color is None or not geometry.mask.any() else image.color[geometry.mask].mean()
+    why = f" ({colored:.0%} of the scan is colored: Doppler or overlay)" if colored > DISTURBING_COLOR else ""
+    raise InputError(
+        f"No {' and no '.join(missing)} was found in the image{why}, so it has no hepatorenal index; use an image "
+        "that shows the liver and the right kidney together, or outline them by hand."
+    )
 
 
 def _require_kidney_shape(
@@ -179,10 +186,3 @@ def _require_kidney_shape(
             f"No right kidney was recognized: the network is unsure ({confidence:.2f}) and {'; '.join(doubts)}. Use an "
             "image that shows the liver and the right kidney together, or outline the kidney by hand."
         )
-
-
-def _with_aspect(image: UltrasoundImage, geometry: ScanGeometry, calibration: Calibration) -> ScanGeometry:
-    """The geometry for pixels that are not square: circles are only round in millimetres."""
-    if abs(calibration.aspect - 1.0) <= SAME_ASPECT:
-        return geometry
-    return detect_scan_geometry(image.pixels, color=image.color, aspect=calibration.aspect)

@@ -127,9 +127,17 @@ def test_a_shadow_over_the_kidney_beams_is_flagged():
 
 def test_a_part_of_an_roi_outside_its_organ_or_the_scan_is_flagged():
     masks = OrganMasks(np.ones(SHAPE, bool), np.zeros(SHAPE, bool))
-    assert codes(measure(masks=masks)) == ["roi_outside_organ"]
+    assert codes(measure(masks=masks)) == ["roi_outside_organ", "organ_too_small"]
     clipped = replace(GEOMETRY, mask=GEOMETRY.mask & (X < 220))
     assert "roi_outside_scan" in codes(measure(geometry=clipped))
+
+
+def test_an_organ_hardly_larger_than_the_roi_is_flagged():
+    small = np.zeros(SHAPE, bool)
+    small[LIVER_ROI.top - 5 : LIVER_ROI.top + 40, LIVER_ROI.left - 5 : LIVER_ROI.left + 45] = True
+    masks = OrganMasks(small, np.ones(SHAPE, bool) & ~small)
+    reasons = [flag.reason for flag in measure(masks=masks).flags if flag.code == "organ_too_small"]
+    assert reasons == ["The liver in the image is only 2.5 ROIs large."]
 
 
 def test_an_unsure_network_is_flagged():

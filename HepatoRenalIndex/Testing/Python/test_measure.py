@@ -138,3 +138,28 @@ def test_settings_that_cannot_be_meant_are_refused_in_words():
         MeasurementSettings(placement="best")
     with pytest.raises(InputError, match="2 and 60 mm"):
         MeasurementSettings(roi_mm=0)
+
+
+def test_pixels_that_are_not_square_make_no_contradiction_with_the_ruler_along_the_side(phantom):
+    # every second row away: pixels twice as high as wide, as the region says
+    y_mm, x_mm = phantom.spacing_mm
+    taken = slice(None, None, 4), slice(None, None, 3)
+    pixels = np.ascontiguousarray(np.kron(phantom.image.pixels, np.ones((3, 3), np.uint8))[taken])
+    region = UltrasoundRegion(0, 0, pixels.shape[1] - 1, pixels.shape[0] - 1, 1, 1, 0, x_mm, y_mm * 4 / 3)
+    masks = OrganMasks(
+        *(np.kron(m, np.ones((3, 3), bool))[taken] for m in (phantom.masks.liver, phantom.masks.right_kidney))
+    )
+    result = measure_frame(UltrasoundImage(pixels, Provenance("flat.dcm"), regions=(region,)), None, masks=masks)
+    assert result.status == "ok"
+    assert result.geometry.aspect == pytest.approx(4 / 3)
+    assert "calibration_conflict" not in [flag.code for flag in result.flags]
+    roi = result.measurement.liver.roi
+    assert (roi.width * x_mm, roi.height * y_mm * 4 / 3) == pytest.approx((15.0, 15.0), abs=0.4)
+
+
+def test_color_is_named_as_a_reason_for_organs_that_were_not_found(phantom):
+    nothing = np.zeros(phantom.image.pixels.shape, bool)
+    colored = replace(phantom.image, color=phantom.masks.liver)
+    result = measured(phantom, OrganMasks(nothing, nothing), image=colored)
+    assert "colored" in result.message
+    assert "colored" not in measured(phantom, OrganMasks(nothing, nothing)).message
