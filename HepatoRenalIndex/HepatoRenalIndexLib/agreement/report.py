@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 
 from .. import __version__
+from ..files.writing import write_text
 from ..imaging.image import InputError
 from ..statistics.interval import Estimate
 from .answers import QUANTITIES, AnswerTable, read_answers
@@ -25,7 +26,6 @@ from .tables import (
     csv_text,
     form_rows,
     overlap_rows,
-    write_text,
 )
 
 HEADINGS = {"liver": "Liver", "kidney": "Kidney", "hri": "HRI"}

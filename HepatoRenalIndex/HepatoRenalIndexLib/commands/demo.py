@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from statistics import median
 
+from ..files.resources import resource_folder
 from ..imaging.image import InputError
 from ..measurement.roi import Roi
 from ..pipeline.batch import BatchOptions, measure_files
@@ -74,10 +75,8 @@ def _noise_free(name: str, row: dict[str, str]) -> float:
 
 
 def sample_folder() -> Path:
-    """Folder of the sample images (beside the package in Slicer and in the source, inside it in the wheel)."""
-    here = Path(__file__).resolve()
-    for base in (here.parents[2], here.parents[1]):
-        folder = base / "Resources" / "SampleData"
-        if (folder / "truth.json").is_file():
-            return folder
-    raise InputError("The sample images are missing from the installation; install it again.")
+    """Folder of the sample images that come with the library."""
+    folder = resource_folder("SampleData")
+    if folder is None or not (folder / "truth.json").is_file():
+        raise InputError("The sample images are missing from the installation; install it again.")
+    return folder

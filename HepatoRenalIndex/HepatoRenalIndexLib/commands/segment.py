@@ -19,12 +19,13 @@ from typing import Any
 
 import numpy as np
 
+from ..files.writing import write_bytes
 from ..imaging.image import Provenance, UltrasoundImage, UltrasoundRegion
 from ..inference.bundle import load_segmenter
 from ..measurement.result import FrameResult
 from ..measurement.roi import Roi
 from ..pipeline.measure import MeasurementSettings, measure_frame
-from ..pipeline.outputs import result_row, write_bytes
+from ..pipeline.outputs import result_row
 from .job import run_job, say
 
 FRAMES_NAME = "frames.npz"

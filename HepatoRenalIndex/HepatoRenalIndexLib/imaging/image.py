@@ -34,6 +34,16 @@ class UltrasoundRegion:
     delta_x_mm: float | None
     delta_y_mm: float | None
 
+    @property
+    def shows_tissue(self) -> bool:
+        """Whether it is a 2D image of tissue, with or without color flow over it."""
+        return self.spatial_format == 1 and self.data_type in (1, 2)
+
+    @property
+    def box(self) -> tuple[slice, slice]:
+        """Index of the region in a ``(rows, columns)`` array, as far as it lies in the image."""
+        return slice(max(self.y0, 0), max(self.y1 + 1, 0)), slice(max(self.x0, 0), max(self.x1 + 1, 0))
+
     def contains(self, x: float, y: float) -> bool:
         """Whether the pixel position ``(x, y)`` lies in the region."""
         return self.x0 <= x <= self.x1 and self.y0 <= y <= self.y1

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..files.resources import resource_folder
 from ..measurement.result import ModelIdentity
 from .device import choose_device
 from .network import BundleError, build_network
@@ -60,13 +61,11 @@ class BundleContract:
 
 
 def default_bundle() -> Path:
-    """Folder of the bundle that comes with the library (beside the package in Slicer, inside it in the wheel)."""
-    here = Path(__file__).resolve()
-    for base in (here.parents[2], here.parents[1]):
-        folder = base / "Resources" / "Models" / DEFAULT_NAME
-        if folder.is_dir():
-            return folder
-    raise BundleError(f"The segmentation model {DEFAULT_NAME} is missing from the installation; install it again.")
+    """Folder of the bundle that comes with the library."""
+    models = resource_folder("Models")
+    if models is None or not (models / DEFAULT_NAME).is_dir():
+        raise BundleError(f"The segmentation model {DEFAULT_NAME} is missing from the installation; install it again.")
+    return models / DEFAULT_NAME
 
 
 def load_segmenter(bundle_dir: str | Path | None = None, device: str = "auto") -> BundleSegmenter:

@@ -36,10 +36,11 @@ def place_published(placement: PlacementInput) -> PlacementResult:
     side = placement.roi_width
     x, y = kidney.roi.center
     kidney_depth = placement.depth[round(y), round(x)]
-    similar = np.abs(liver_windows.depth - kidney_depth) <= SIMILAR_DEPTH * side
+    apart = np.abs(liver_windows.depth - kidney_depth)
+    similar = apart <= SIMILAR_DEPTH * side
     level_band = liver_windows.organ & (np.abs(placement.depth - kidney_depth) <= (SIMILAR_DEPTH + 0.5) * side)
     tissue = level_band if similar.any() and level_band.any() else liver_windows.organ
-    near_first = [np.abs(liver_windows.depth - kidney_depth) <= k * SIMILAR_DEPTH * side for k in (8, 4, 2, 1)]
+    near_first = [apart <= k * SIMILAR_DEPTH * side for k in (8, 4, 2, 1)]
     liver = _least_variation(placement, liver_windows, liver_windows.candidates(1.0, *near_first), tissue)
     return PlacementResult(NAME, liver, kidney)
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import slicer
 
+from ..files.writing import write_bytes
 from ..measurement.columns import COLUMNS
 from ..measurement.result import FrameResult
-from ..pipeline.outputs import Row, csv_text, result_row, write_bytes
+from ..pipeline.outputs import Row, csv_text, result_row
 from ..scene.table import add_table, update_table
 
 MANUAL_PLACEMENT = "manual"

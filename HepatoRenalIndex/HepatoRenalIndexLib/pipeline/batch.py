@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from .. import __version__
+from ..files.writing import write_bytes
 from ..imaging.discovery import InputFile, find_inputs
 from ..imaging.image import InputError
 from ..imaging.reader import open_ultrasound
@@ -32,7 +33,6 @@ from .outputs import (
     prepare_folder,
     read_rows,
     result_row,
-    write_bytes,
 )
 
 RUN_NAME = "run.json"

@@ -142,8 +142,7 @@ def _scan_areas(image: UltrasoundImage):
         return
     for region in regions:
         pixels = np.zeros_like(image.pixels)
-        box = (slice(max(region.y0, 0), region.y1 + 1), slice(max(region.x0, 0), region.x1 + 1))
-        pixels[box] = image.pixels[box]
+        pixels[region.box] = image.pixels[region.box]
         yield replace(image, pixels=pixels)
 
 
@@ -155,10 +154,7 @@ def _shown(masks: OrganMasks, geometry: ScanGeometry) -> tuple[int, int]:
 
 def _is_tissue_within(region: UltrasoundRegion, image: UltrasoundImage) -> bool:
     return (
-        region.spatial_format == 1
-        and region.data_type in (1, 2)
-        and region.x0 < region.x1 <= image.columns + 1
-        and region.y0 < region.y1 <= image.rows + 1
+        region.shows_tissue and region.x0 < region.x1 <= image.columns + 1 and region.y0 < region.y1 <= image.rows + 1
     )
 
 

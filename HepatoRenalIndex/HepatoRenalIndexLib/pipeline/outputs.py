@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from .. import __version__
+from ..files.writing import write_bytes
 from ..imaging.image import InputError
 from ..measurement.columns import COLUMNS
 from ..measurement.result import FrameResult
@@ -104,17 +104,6 @@ class MeasurementsFile:
         self._file.close()
         write_bytes(self._final, self._partial.read_bytes())
         return self._final
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file as a whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def write_png(path: Path, array: np.ndarray) -> None:

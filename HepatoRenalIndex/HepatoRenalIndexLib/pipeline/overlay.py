@@ -45,10 +45,10 @@ def _insonated(geometry: ScanGeometry | None, masks: OrganMasks | None, image: U
 
 def _in_tissue_regions(image: UltrasoundImage) -> np.ndarray:
     """True in the header's 2D tissue and color flow regions, everywhere if it has none (DICOM PS3.3 C.8.5.5)."""
-    regions = [region for region in image.regions if region.spatial_format == 1 and region.data_type in (1, 2)]
+    regions = [region for region in image.regions if region.shows_tissue]
     kept = np.full(image.pixels.shape, not regions)
     for region in regions:
-        kept[max(region.y0, 0) : max(region.y1 + 1, 0), max(region.x0, 0) : max(region.x1 + 1, 0)] = True
+        kept[region.box] = True
     return kept
 
 

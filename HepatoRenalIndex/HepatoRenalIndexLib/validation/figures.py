@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from ..agreement.comparison import Comparison
+from ..files.writing import write_bytes
 from ..measurement.organs import OrganMasks
 from ..measurement.roi import Roi
-from ..pipeline.outputs import write_bytes
 from .cohort import Cohort, CohortFrame
 from .hri import BiopsyAccuracy, PlacementReport
 from .phantoms import PhantomSummary

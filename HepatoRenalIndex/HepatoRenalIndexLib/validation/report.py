@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..agreement.answers import Box
-from ..agreement.tables import write_text
+from ..files.writing import write_text
 from ..measurement.roi import Roi
 from . import figures
 from .hri import (

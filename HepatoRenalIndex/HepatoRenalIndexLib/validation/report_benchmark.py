@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
-from ..agreement.tables import csv_text, write_text
+from ..agreement.tables import csv_text
+from ..files.writing import write_text
 from .benchmark import PUBLISHED_SECONDS
 from .markdown import number, table
 

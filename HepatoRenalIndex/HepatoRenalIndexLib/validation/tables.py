@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..agreement.tables import DETAIL_COLUMNS, agreement_rows, csv_text, write_text
+from ..agreement.tables import DETAIL_COLUMNS, agreement_rows, csv_text
+from ..files.writing import write_text
 from ..statistics.interval import Estimate
 from .hri import BiopsyAccuracy, with_algorithm
 
