@@ -1,0 +1,75 @@
+"""Frames of a subject, one by one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from HepatoRenalIndexLib.geometry.calibration import calibrate
+from HepatoRenalIndexLib.geometry.detect import detect_scan_geometry
+from HepatoRenalIndexLib.geometry.scan import ScanGeometry
+from HepatoRenalIndexLib.geometry.spacing import Calibration
+from HepatoRenalIndexLib.imaging.image import InputError, UltrasoundImage
+from HepatoRenalIndexLib.imaging.reader import open_ultrasound
+
+from ..cohort.cohort import CohortImage, Subject
+from ..cohort.vocabulary import View
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of one view. ``geometry`` is where the scan lies in ``image``, shared by all frames of a clip."""
+
+    subject: str
+    view: View
+    source: str
+    index: int  # zero-based in its file
+    count: int  # frames of the file
+    image: UltrasoundImage
+    geometry: ScanGeometry
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of shape and pixels: the same image is the same whatever its file is called."""
+        pixels = np.ascontiguousarray(self.image.pixels)
+        return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+
+    def calibration(self) -> Calibration:
+        """Millimeters per pixel, by the header or the ruler in the image."""
+        return calibrate(self.image, self.geometry)
+
+
+def frames_of(subject: str, image: CohortImage, most: int | None = None) -> Iterator[Frame]:
+    """The frames of one image or clip, decoded one at a time; of a longer clip ``most`` evenly spaced ones.
+
+    Raises :class:`InputError` that names the source when the file cannot be read or shows no scan.
+    """
+    try:
+        with open_ultrasound(image.path, image.source) as file:
+            geometry = None
+            for index in evenly(file.frame_count, most):
+                picture = file.frame(index)
+                if geometry is None or geometry.mask.shape != picture.pixels.shape:
+                    geometry = detect_scan_geometry(picture.pixels, color=picture.color)
+                yield Frame(subject, image.view, image.source, index, file.frame_count, picture, geometry)
+    except InputError as error:
+        raise InputError(f"{image.source}: {error}") from None
+
+
+def frames_of_subject(subject: Subject, views: Sequence[View], most: int | None = None) -> Iterator[Frame]:
+    """The frames of all images of ``views``, in the order of the cohort."""
+    for image in subject.of_view(*views):
+        yield from frames_of(subject.name, image, most)
+
+
+def evenly(count: int, most: int | None) -> list[int]:
+    """All of ``range(count)``, or ``most`` of it evenly spaced with both ends (the middle one for 1)."""
+    if most is None or count <= most:
+        return list(range(count))
+    if most < 1:
+        raise ValueError("at least one frame must be taken")
+    if most == 1:
+        return [count // 2]
+    return sorted({int(i) for i in np.linspace(0, count - 1, most).round()})
