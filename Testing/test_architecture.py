@@ -1,4 +1,4 @@
-"""The rooms of the library as docs/architecture.md draws them, held against every import of every file."""
+"""The rooms of both libraries as docs/architecture.md draws them, held against every import of every file."""
 
 from __future__ import annotations
 
@@ -12,9 +12,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LIBRARY = ROOT / "HepatoRenalIndex" / "HepatoRenalIndexLib"
-FILES = sorted(LIBRARY.rglob("*.py"))
-ROOMS = sorted(path.name for path in LIBRARY.iterdir() if (path / "__init__.py").is_file())
+LIBRARIES = {
+    "HepatoRenalIndexLib": ROOT / "HepatoRenalIndex" / "HepatoRenalIndexLib",
+    "SteatosisEstimatorLib": ROOT / "SteatosisEstimator" / "SteatosisEstimatorLib",
+}
+FILES = sorted(file for library in LIBRARIES.values() for file in library.rglob("*.py"))
+ROOMS = {
+    name: {path.name for path in library.iterdir() if (path / "__init__.py").is_file()}
+    for name, library in LIBRARIES.items()
+}
 MAXIMUM_LINES = 400
 
 # Never imported when a module of the library is imported, only when a function is called: they are slow to
@@ -24,6 +30,8 @@ INSIDE_FUNCTIONS = {
     "monai",
     "ignite",
     "safetensors",
+    "torchvision",
+    "captum",
     "slicer",
     "vtk",
     "sklearn",
@@ -34,7 +42,13 @@ INSIDE_FUNCTIONS = {
 }
 
 # What is written in torch or in Slicer's application. Nothing else may import it outside a function.
-WRITTEN_IN_THEM = ("inference.icnet", "training", "module")
+WRITTEN_IN_THEM = (
+    "HepatoRenalIndexLib.inference.icnet",
+    "HepatoRenalIndexLib.training",
+    "HepatoRenalIndexLib.module",
+    "SteatosisEstimatorLib.networks",
+    "SteatosisEstimatorLib.module",
+)
 
 UNSAFE_MODULES = {"pickle", "dill", "joblib", "marshal", "shelve", "cloudpickle"}
 UNSAFE_CALLS = {"eval", "exec", "compile", "os.system", "os.popen"}
@@ -54,22 +68,34 @@ def _names(cell: str) -> set[str]:
     return {name.strip() for name in names} - {"", "-"}
 
 
-def _table() -> dict[str, tuple[set[str], set[str]]]:
-    """Room -> (rooms, outside packages) that it may import, as docs/architecture.md says."""
+def _table(library: str) -> dict[str, tuple[set[str], set[str]]]:
+    """Room -> (rooms of both libraries as "Library.room", outside packages) that it may import, as the document says."""
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    (section,) = re.findall(rf"^## `{library}`\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     table: dict[str, tuple[set[str], set[str]]] = {}
-    for room, inside, outside in re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|", text, re.MULTILINE):
+    for room, *cells in re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|(?: (.*?) \|)?", section, re.MULTILINE):
+        inside, *others, outside = cells[: 3 if library == "SteatosisEstimatorLib" else 2]
         rooms = set(table) if inside == "everything below" else _names(inside)
-        table[room] = rooms, {PACKAGE_OF.get(name.lower(), name.lower()) for name in _names(outside)}
+        allowed = {f"{library}.{name}" for name in rooms | {room}}
+        for cell in others:
+            below = ROOMS["HepatoRenalIndexLib"] if cell == "all" else _names(cell)
+            allowed |= {f"HepatoRenalIndexLib.{name}" for name in below}
+        table[room] = allowed, {PACKAGE_OF.get(name.lower(), name.lower()) for name in _names(outside)}
     return table
 
 
-TABLE = _table()
+TABLE = {library: _table(library) for library in LIBRARIES}
+
+
+def _library(file: Path) -> str:
+    """The library that a file belongs to."""
+    return next(name for name, folder in LIBRARIES.items() if file.is_relative_to(folder))
 
 
 def _name(file: Path) -> str:
-    """Dotted name of a file inside the library."""
-    return ".".join(file.relative_to(LIBRARY).with_suffix("").parts)
+    """Dotted name of a file, from its library on."""
+    library = _library(file)
+    return ".".join((library, *file.relative_to(LIBRARIES[library]).with_suffix("").parts))
 
 
 @cache
@@ -87,7 +113,7 @@ def _is_lazy(node: ast.AST) -> bool:
 def _imports(file: Path):
     """``(line, dotted module, whether importing the file imports it)`` of every import; relative ones resolved."""
     tree = _tree(file)
-    package = ("HepatoRenalIndexLib", *file.relative_to(LIBRARY).parts[:-1])
+    package = tuple(_name(file).split("."))[:-1]
     inside = {id(node) for body in ast.walk(tree) if _is_lazy(body) for node in ast.walk(body)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -102,25 +128,27 @@ def _imports(file: Path):
             yield node.lineno, module, id(node) not in inside
 
 
-def test_the_table_of_rooms_and_the_folders_are_the_same():
-    assert sorted(TABLE) == ROOMS
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_the_table_of_rooms_and_the_folders_are_the_same(library):
+    assert sorted(TABLE[library]) == sorted(ROOMS[library])
 
 
 @pytest.mark.parametrize("file", FILES, ids=_name)
 def test_a_file_imports_only_what_its_room_may(file):
-    if file == LIBRARY / "__init__.py":
-        assert [module for _, module, _ in _imports(file)] == []
-        return
-    room = file.relative_to(LIBRARY).parts[0]
-    rooms, outside = TABLE[room]
+    library = _library(file)
+    if file == LIBRARIES[library] / "__init__.py":
+        allowed, outside = set(), set()
+    else:
+        allowed, outside = TABLE[library][file.relative_to(LIBRARIES[library]).parts[0]]
     wrong = []
     for line, module, _ in _imports(file):
         top, *rest = module.split(".")
-        if top == "HepatoRenalIndexLib":  # rest is empty or no room in "from .. import __version__"
-            allowed = not rest or rest[0] not in ROOMS or rest[0] in rooms | {room}
+        if top in LIBRARIES:
+            # rest is empty or no room in "from .. import __version__"
+            right = not rest or rest[0] not in ROOMS[top] or f"{top}.{rest[0]}" in allowed
         else:
-            allowed = top in sys.stdlib_module_names | outside
-        if not allowed:
+            right = top in sys.stdlib_module_names | outside
+        if not right:
             wrong.append(f"{file.name}:{line} imports {module}")
     assert not wrong
 
@@ -129,7 +157,7 @@ def test_a_file_imports_only_what_its_room_may(file):
 def test_heavy_packages_are_imported_inside_functions_only(file):
     if _name(file).startswith(WRITTEN_IN_THEM):
         return
-    heavy = INSIDE_FUNCTIONS | {f"HepatoRenalIndexLib.{name}" for name in WRITTEN_IN_THEM}
+    heavy = INSIDE_FUNCTIONS | set(WRITTEN_IN_THEM)
     wrong = [
         f"{file.name}:{line} imports {module}"
         for line, module, when_imported in _imports(file)
@@ -140,8 +168,8 @@ def test_heavy_packages_are_imported_inside_functions_only(file):
 
 def test_every_module_imports_where_neither_torch_nor_slicer_is_installed():
     """In a new interpreter that refuses the heavy packages, as in a Slicer without the PyTorch extension."""
-    names = [_name(file) for file in FILES if not _name(file).startswith((*WRITTEN_IN_THEM, "commands.__main__"))]
-    modules = [f"HepatoRenalIndexLib.{name}" for name in names]
+    modules = [name for name in map(_name, FILES) if not name.startswith(WRITTEN_IN_THEM)]
+    modules = [name for name in modules if not name.endswith(".__main__")]
     program = f"""
 import importlib, sys
 class Refuse:
@@ -149,7 +177,7 @@ class Refuse:
         if name.partition(".")[0] in {sorted(INSIDE_FUNCTIONS)!r}:
             raise ModuleNotFoundError(f"{{name}} is not installed here")
 sys.meta_path.insert(0, Refuse())
-sys.path.insert(0, {str(LIBRARY.parent)!r})
+sys.path[:0] = {[str(folder.parent) for folder in LIBRARIES.values()]!r}
 for name in {modules!r}:
     importlib.import_module(name.removesuffix(".__init__"))
 """

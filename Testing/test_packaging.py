@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
-MODULE = ROOT / "HepatoRenalIndex"
+MODULES = ("HepatoRenalIndex", "SteatosisEstimator")
 PYTHONS = ("3.11", "3.12", "3.13")
 # sys_platform, platform_machine, os_name, platform_system
 PLATFORMS = {
@@ -96,40 +96,47 @@ def test_setting_up_names_no_package_index(name):
     assert not re.search(r"https?://|--(extra-)?index-url|--find-links|file:", text)
 
 
-def _cmake_list(name: str) -> list[str]:
-    text = (MODULE / "CMakeLists.txt").read_text(encoding="utf-8")
+def _cmake_list(module: str, name: str) -> list[str]:
+    text = (ROOT / module / "CMakeLists.txt").read_text(encoding="utf-8")
     (body,) = re.findall(rf"set\({name}\n(.*?)\n\s*\)", text, re.DOTALL)
-    return [line.strip().replace("${MODULE_NAME}", "HepatoRenalIndex") for line in body.splitlines() if line.strip()]
+    return [line.strip().replace("${MODULE_NAME}", module) for line in body.splitlines() if line.strip()]
 
 
-def _tracked(folder: str) -> set[str]:
+def _tracked(module: str, folder: str = ".") -> set[str]:
     """Files below the module folder as they will be committed: without what git ignores."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", folder]
-    done = subprocess.run(command, cwd=MODULE, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT / module, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         pytest.skip("not a git checkout, so that other files may lie about")
-    return {line for line in done.stdout.splitlines() if (MODULE / line).is_file()}
+    return {line for line in done.stdout.splitlines() if (ROOT / module / line).is_file()}
 
 
-def test_cmake_installs_every_file_of_the_library():
-    python = {name for name in _tracked("HepatoRenalIndexLib") if name.endswith(".py")}
-    python |= {path.name for path in MODULE.glob("*.py")}
-    _assert_listed("MODULE_PYTHON_SCRIPTS", python)
+@pytest.mark.parametrize("module", MODULES)
+def test_cmake_installs_every_file_of_the_library(module):
+    python = {name for name in _tracked(module, f"{module}Lib") if name.endswith(".py")}
+    python |= {path.name for path in (ROOT / module).glob("*.py")}
+    _assert_listed(module, "MODULE_PYTHON_SCRIPTS", python)
 
 
-def test_cmake_installs_every_resource():
-    resources = _tracked("Resources") | {name for name in _tracked("HepatoRenalIndexLib") if not name.endswith(".py")}
-    _assert_listed("MODULE_PYTHON_RESOURCES", resources)
+@pytest.mark.parametrize("module", MODULES)
+def test_cmake_installs_every_resource(module):
+    others = {name for name in _tracked(module, f"{module}Lib") if not name.endswith(".py")}
+    _assert_listed(module, "MODULE_PYTHON_RESOURCES", _tracked(module, "Resources") | others)
 
 
-def _assert_listed(variable: str, files: set[str]) -> None:
-    listed = _cmake_list(variable)
+def _assert_listed(module: str, variable: str, files: set[str]) -> None:
+    listed = _cmake_list(module, variable)
     assert sorted(files - set(listed)) == [], f"add these to {variable}"
     assert sorted(set(listed) - files) == [], f"remove these from {variable}"
     assert len(set(listed)) == len(listed)
 
 
-def test_the_wheel_holds_the_library_the_model_and_the_samples(tmp_path):
+def test_cmake_builds_every_module():
+    text = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+    assert re.findall(r"add_subdirectory\((\w+)\)", text) == list(MODULES)
+
+
+def test_the_wheel_holds_the_libraries_the_models_and_the_samples(tmp_path):
     pytest.importorskip("hatchling", reason="the build backend is not installed")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -137,10 +144,11 @@ def test_the_wheel_holds_the_library_the_model_and_the_samples(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    python = {name for name in _tracked("HepatoRenalIndexLib") if name.endswith(".py")}
-    resources = {name for name in _tracked("Resources") if name.split("/")[1] in ("Models", "SampleData")}
-    assert sorted(python - names) == []
-    assert sorted({f"HepatoRenalIndexLib/{name}" for name in resources} - names) == []
+    for module in MODULES:
+        python = {name for name in _tracked(module, f"{module}Lib") if name.endswith(".py")}
+        resources = {name for name in _tracked(module, "Resources") if name.split("/")[1] in ("Models", "SampleData")}
+        assert sorted(python - names) == []
+        assert sorted({f"{module}Lib/{name}" for name in resources} - names) == []
     assert not [name for name in names if "Testing" in name]
 
 
@@ -205,13 +213,17 @@ def test_the_description_says_what_it_is_not_for_and_names_the_patents():
 
 
 def test_model_files_and_the_checkout_stay_small():
-    sizes = {name: (MODULE / name).stat().st_size for name in _tracked(".")}
+    sizes = {
+        f"{module}/{name}": (ROOT / module / name).stat().st_size for module in MODULES for name in _tracked(module)
+    }
     assert sum(size for name, size in sizes.items() if "Resources/Models" in name) <= 20 * 2**20
     assert sum(sizes.values()) < 60 * 2**20
 
 
 def test_the_version_is_the_same_everywhere():
-    version = re.search(r'__version__ = "(.*)"', (MODULE / "HepatoRenalIndexLib" / "__init__.py").read_text()).group(1)
+    version = re.search(
+        r'__version__ = "(.*)"', (ROOT / MODULES[0] / "HepatoRenalIndexLib" / "__init__.py").read_text()
+    ).group(1)
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert re.search(r"^version: (\S+)$", citation, re.MULTILINE).group(1) == version
     assert f"## [{version}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
