@@ -69,7 +69,7 @@ def _names(cell: str) -> set[str]:
 
 
 def _table(library: str) -> dict[str, tuple[set[str], set[str]]]:
-    """Room -> (rooms of both libraries as "Library.room", outside packages) that it may import, as the document says."""
+    """Room -> ("Library.room" of both libraries, outside packages) that it may import, as the document says."""
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     (section,) = re.findall(rf"^## `{library}`\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     table: dict[str, tuple[set[str], set[str]]] = {}
