@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from HepatoRenalIndexLib.agreement.answers import Answer, Box, natural_key, read_answers, table_of
 from HepatoRenalIndexLib.agreement.comparison import StudySettings, analyze, study_plan
-from HepatoRenalIndexLib.agreement.plots import agreement_svg, ticks
+from HepatoRenalIndexLib.agreement.plots import agreement_plot, ticks
 from HepatoRenalIndexLib.agreement.report import analyze_file
 from HepatoRenalIndexLib.agreement.tables import box_distance, box_jaccard, csv_text, overlap_rows
 from HepatoRenalIndexLib.commands.main import main
@@ -156,7 +156,8 @@ def test_the_command_writes_the_agreed_columns_and_a_report_that_loads_nothing(s
     between = next(row for row in rows if row["comparison"].startswith("between"))
     assert between["icc"] and not between["bias"]
     html = (out / "report.html").read_text()
-    assert html.count("<svg") == len(list((out / "plots").iterdir())) == 3 * 11
+    assert html.count("<svg") == len(list((out / "plots").glob("*.svg"))) == 3 * 11
+    assert {path.stem for path in (out / "plots").glob("*.png")} == {p.stem for p in (out / "plots").glob("*.svg")}
     assert "http" not in html.replace("http://www.w3.org/2000/svg", "")
     assert str(tmp_path) not in html
     assert "algorithm against mean of readers" in capsys.readouterr().out
@@ -176,7 +177,7 @@ def test_names_in_the_table_cannot_run_in_the_report_or_in_a_spreadsheet(tmp_pat
 
 def test_a_plot_is_well_formed_and_puts_points_where_they_belong(study):
     comparison = next(c for c in analyze(read_answers(study), SETTINGS) if c.bland_altman is not None)
-    root = ElementTree.fromstring(agreement_svg(comparison))
+    root = ElementTree.fromstring(agreement_plot(comparison).svg())
     circles = root.findall(".//{http://www.w3.org/2000/svg}circle")
     assert len(circles) == 2 * len(comparison.images)
     scatter = circles[: len(circles) // 2]
