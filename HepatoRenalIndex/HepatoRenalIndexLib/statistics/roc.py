@@ -114,7 +114,12 @@ def youden_point(curve: RocCurve, level: float = 0.95) -> OperatingPoint:
 
 def nearest_corner_point(curve: RocCurve, level: float = 0.95) -> OperatingPoint:
     """The point nearest to the corner (0, 1) of perfect sensitivity and specificity."""
-    return _point(curve, int(np.argmin(np.round(_corner_distance(curve), 12))), level)
+    return _point(curve, _nearest_corner(curve), level)
+
+
+def nearest_corner_threshold(curve: RocCurve) -> float:
+    """Threshold of :func:`nearest_corner_point` alone (quick, for resampling)."""
+    return float(curve.thresholds[_nearest_corner(curve)])
 
 
 def proportion(successes: int, total: int, level: float = 0.95) -> Estimate:
@@ -131,6 +136,10 @@ def _point(curve: RocCurve, i: int, level: float) -> OperatingPoint:
         sensitivity=proportion(round(curve.sensitivity[i] * curve.positives), curve.positives, level),
         specificity=proportion(round(curve.specificity[i] * curve.negatives), curve.negatives, level),
     )
+
+
+def _nearest_corner(curve: RocCurve) -> int:
+    return int(np.argmin(np.round(_corner_distance(curve), 12)))
 
 
 def _corner_distance(curve: RocCurve) -> np.ndarray:
