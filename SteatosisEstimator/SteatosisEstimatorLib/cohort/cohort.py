@@ -21,13 +21,14 @@ class CohortImage:
     """One row of the cohort: a still image or a clip of one view.
 
     ``path`` is the file to open, ``source`` how results name it (relative to the cohort, no full path), ``line`` the
-    line of the CSV, counted from 1.
+    line of the CSV, counted from 1. Of a clip with more than ``most_frames`` frames only so many are used, evenly spaced.
     """
 
     view: View
     path: Path
     source: str
     line: int = 0
+    most_frames: int | None = None
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,15 @@ class CohortProblem:
 
 @dataclass(frozen=True)
 class Cohort:
-    """Subjects in the order of the file. ``problems`` belong to rows that were left out, whole subjects where named."""
+    """Subjects in the order of the file. ``problems`` belong to rows that were left out, whole subjects where named.
+
+    ``simulated``: the images are no patients', so that no figure of it says anything of clinical performance.
+    """
 
     subjects: tuple[Subject, ...]
     reference: ReferenceKind = ReferenceKind.NOT_STATED
     problems: tuple[CohortProblem, ...] = field(default=())
+    simulated: bool = False
 
     def __len__(self) -> int:
         return len(self.subjects)
@@ -93,6 +98,14 @@ class Cohort:
     def with_views(self, *views: View) -> Cohort:
         """Only the subjects that have every one of ``views``."""
         return replace(self, subjects=tuple(s for s in self.subjects if set(views) <= set(s.views)))
+
+    def with_most_frames(self, most: int | None) -> Cohort:
+        """The same with at most so many frames of every clip; all of them for ``None``."""
+        subjects = (
+            replace(subject, images=tuple(replace(image, most_frames=most) for image in subject.images))
+            for subject in self.subjects
+        )
+        return replace(self, subjects=tuple(subjects))
 
     def require_labels(self) -> Cohort:
         """The cohort itself, for training and evaluation.

@@ -2,7 +2,7 @@
 
 Columns: ``subject, view, path, fat_percent`` and optionally ``scanner`` and ``fold``; one row an image or clip, paths
 relative to the file. Lines that start with ``#`` are remarks, and ``# reference: MRI-PDFF`` (or ``H-MRS``, ``biopsy``)
-says once how the fat percentage was measured.
+says once how the fat percentage was measured. ``# simulated`` says that the images are no patients'.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from .vocabulary import ReferenceKind, View
 
 REQUIRED = ("subject", "view", "path")
 LARGEST_CSV = 100 * 2**20
+_SIMULATED = re.compile(r"#\s*simulated\b", re.IGNORECASE)
 _REFERENCE = re.compile(r"#\s*reference\s*[:=]\s*(.*?)[\s,;]*$", re.IGNORECASE)
 # Other ways in which the methods are written
 _REFERENCE_NAMES = {
@@ -58,7 +59,7 @@ def read_cohort(path: str | Path, reference: ReferenceKind | None = None) -> Coh
     :meth:`Cohort.require_labels` makes errors of them. Raises :class:`CohortError` for a file that is no cohort.
     """
     path = Path(path)
-    stated, header, lines = _read_lines(path)
+    stated, simulated, header, lines = _read_lines(path)
     if stated is not None and reference is not None and stated is not reference:
         raise CohortError(
             f"The cohort states the reference {stated.value}, not {reference.value}; correct one of them."
@@ -83,10 +84,11 @@ def read_cohort(path: str | Path, reference: ReferenceKind | None = None) -> Coh
         subjects=tuple(subject for subject in subjects if subject.name not in bad),
         reference=stated or reference or ReferenceKind.NOT_STATED,
         problems=tuple(sorted(problems, key=lambda problem: problem.line)),
+        simulated=simulated,
     )
 
 
-def _read_lines(path: Path) -> tuple[ReferenceKind | None, list[str], list[tuple[int, list[str]]]]:
+def _read_lines(path: Path) -> tuple[ReferenceKind | None, bool, list[str], list[tuple[int, list[str]]]]:
     try:
         if path.stat().st_size > LARGEST_CSV:
             raise CohortError("The cohort is larger than 100 MB; give a CSV table of the images.")
@@ -95,13 +97,15 @@ def _read_lines(path: Path) -> tuple[ReferenceKind | None, list[str], list[tuple
         raise CohortError("The cohort is not a text file in UTF-8; save the table as CSV (UTF-8).") from None
     except OSError:
         raise CohortError("The cohort cannot be read; check the path and your permission.") from None
-    stated, header, lines = None, None, []
+    stated, simulated, header, lines = None, False, None, []
     first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
     delimiter = max(",;\t", key=first.count)  # spreadsheets of many countries write semicolons
     try:
         for number, values in _numbered(text, delimiter):
             if values and values[0].lstrip().startswith("#"):
-                found = _REFERENCE.match(delimiter.join(values).strip())
+                remark = delimiter.join(values).strip()
+                simulated = simulated or bool(_SIMULATED.match(remark))
+                found = _REFERENCE.match(remark)
                 if found:
                     stated = parse_reference(found.group(1))
             elif any(value.strip() for value in values):
@@ -121,7 +125,7 @@ def _read_lines(path: Path) -> tuple[ReferenceKind | None, list[str], list[tuple
         raise CohortError(f"The cohort has the column {', '.join(sorted(doubled))} twice; remove one.")
     if not lines:
         raise CohortError("The cohort has no row below its header.")
-    return stated, header, lines
+    return stated, simulated, header, lines
 
 
 def _numbered(text: str, delimiter: str):

@@ -44,12 +44,14 @@ class Frame:
 def frames_of(subject: str, image: CohortImage, most: int | None = None) -> Iterator[Frame]:
     """The frames of one image or clip, decoded one at a time; of a longer clip ``most`` evenly spaced ones.
 
+    ``most`` is the caller's limit, ``image.most_frames`` that of the cohort; the smaller one counts.
     Raises :class:`InputError` that names the source when the file cannot be read or shows no scan.
     """
     try:
         with open_ultrasound(image.path, image.source) as file:
             geometry = None
-            for index in evenly(file.frame_count, most):
+            limits = [limit for limit in (most, image.most_frames) if limit is not None]
+            for index in evenly(file.frame_count, min(limits, default=None)):
                 picture = file.frame(index)
                 if geometry is None or geometry.mask.shape != picture.pixels.shape:
                     geometry = detect_scan_geometry(picture.pixels, color=picture.color)

@@ -104,8 +104,9 @@ class Job:
     """Where and how something is trained or predicted.
 
     ``work`` holds caches and checkpoints that make it resumable; the same work folder, cohort, settings and seed give
-    the same result whether or not it was interrupted. ``backbone_weights`` is a file of weights, ``"none"`` for random
-    ones, ``None`` for the ImageNet weights of torchvision.
+    the same result whether or not it was interrupted. ``cache`` is for what does not depend on the fold, such as the
+    features of an image by a frozen network: one folder for all folds and variants of a run. ``backbone_weights`` is a
+    file of weights, ``"none"`` for random ones, ``None`` for the ImageNet weights of torchvision.
     """
 
     work: Path
@@ -113,13 +114,26 @@ class Job:
     device: str = "auto"
     backbone_weights: str | None = None
     progress: Progress = field(default=no_progress, compare=False)
+    shared: Path | None = None
+
+    @property
+    def cache(self) -> Path:
+        """Folder shared by all parts of the job; made when asked for."""
+        folder = (self.shared or self.work) / "cache"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def within(self, name: str, start: float = 0.0, end: float = 1.0) -> Job:
         """The job for a part: its own folder, its progress from ``start`` to ``end`` of the whole."""
         folder = self.work / name
         folder.mkdir(parents=True, exist_ok=True)
         report = self.progress
-        return replace(self, work=folder, progress=lambda share, text: report(start + share * (end - start), text))
+        return replace(
+            self,
+            work=folder,
+            progress=lambda share, text: report(start + share * (end - start), text),
+            shared=self.shared or self.work,
+        )
 
 
 class FittedModel(Protocol):
