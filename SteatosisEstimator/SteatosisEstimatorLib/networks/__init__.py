@@ -1,0 +1,1 @@
+"""Networks and their training, written in torch; import it inside functions."""
