@@ -139,7 +139,7 @@ def paint(parameters: PhantomParameters, layout: Layout, rng: np.random.Generato
         if has_kidney:
             liver &= shape_of_kidney.relative >= 1
         beyond = body & (bound[1] <= 0) & (bound[0] > 0)
-        tissue[beyond & (y < a.liver.y + 0.75 * a.liver.half_height)] = Tissue.LUNG
+        tissue[beyond if a.liver.dome else beyond & (y < a.liver.y + 0.75 * a.liver.half_height)] = Tissue.LUNG
         share = _lateral_share(layout, a.mirrored) + 0.004 * warps[0]
         curtain = body & (share > a.lung_curtain)
         # the lung's edge shades a part of the aperture first

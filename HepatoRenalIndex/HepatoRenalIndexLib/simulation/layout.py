@@ -53,7 +53,7 @@ class Layout:
 
 def _beams(scan: ScanParameters) -> tuple[np.ndarray, int]:
     """Lateral beam coordinate (rad, or mm for LINEAR) including padding beams, and the padding."""
-    count = 224 if scan.shape is ProbeShape.SECTOR else 256
+    count = scan.beams or (224 if scan.shape is ProbeShape.SECTOR else 256)
     if scan.shape is ProbeShape.LINEAR:
         low, high = -scan.width_mm / 2, scan.width_mm / 2
     else:

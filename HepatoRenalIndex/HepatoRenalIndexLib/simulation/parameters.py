@@ -45,6 +45,7 @@ class ScanParameters:
     aperture_mm: float = 18.0  # active aperture, decides the lateral resolution
     cycles: float = 1.6  # pulse length in wavelengths, decides the axial resolution
     focus_mm: float = 90.0  # transmit focus
+    beams: int = 0  # scan lines; 0 takes 224 for a sector and 256 otherwise
 
     def __post_init__(self):
         positive = ("rows", "columns", "spacing_mm", "aspect", "depth_mm", "width_mm", "frequency_mhz", "aperture_mm")
@@ -91,6 +92,19 @@ class LiverParameters:
     portal_veins: int = 3  # bright wall
     gallbladder: bool = False
     cysts: int = 0
+    dome: bool = False  # under the diaphragm the liver meets lung everywhere, as in subcostal views towards the dome
+
+
+@dataclass(frozen=True)
+class VesselParameters:
+    """A named vessel of the liver, beside the random ones: a tapering tube along at least two points.
+
+    ``points`` are ``(x, y, radius)`` in mm, in the frame of :class:`KidneyParameters`; ``wall_mm`` is the thickness of
+    its echogenic wall, 0 for a hepatic vein.
+    """
+
+    points: tuple[tuple[float, float, float], ...]
+    wall_mm: float = 0.0  # 0..3
 
 
 @dataclass(frozen=True)
@@ -109,6 +123,7 @@ class AnatomyParameters:
     bowel_gas: bool = False  # gas below the lower pole, beside the liver
     warp_mm: float = 2.0  # 0..5, smooth elastic deformation of everything
     offset_mm: tuple[float, float] = (0.0, 0.0)  # the organs move against the probe (breathing)
+    vessels: tuple[VesselParameters, ...] = ()  # hepatic veins, portal branches, vena cava where the view shows them
 
 
 @dataclass(frozen=True)
@@ -122,6 +137,11 @@ class AcousticParameters:
     contrast: float = 1.0  # 0.5..1.5, factor on the contrast of all other tissue
     lung_db: float = -6.0  # haze below aerated lung, -14..-2
     specular_db: float = 10.0  # 0..18, interfaces met at a right angle
+    liver_db: float = 0.0  # this liver against others of its fat fraction, -6..6
+    liver_attenuation: float = 0.0  # likewise, dB/cm/MHz, -0.15..0.15
+    vessel_fill_db: float | None = None  # off-axis echo within vessels relative to the parenchyma, -30..-3
+    wall_db: float = 0.0  # portal walls of a liver without fat, on top of their own, 0..8
+    beam_widening: float = 1.0  # 1..3, factor on the lateral point spread (aberration in the body wall and in fat)
 
 
 @dataclass(frozen=True)

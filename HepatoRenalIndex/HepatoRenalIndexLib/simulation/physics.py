@@ -38,15 +38,18 @@ def acoustic_tables(parameters: PhantomParameters) -> tuple[np.ndarray, np.ndarr
     p = parameters.acoustics
     echo = table("echo_db") * np.float32(p.contrast)
     attenuation = table("attenuation")
-    liver = steatosis_backscatter_db(p.fat_fraction)
-    wall = ACOUSTICS[Tissue.VESSEL_WALL].echo_db * p.contrast * steatosis_wall_contrast(p.fat_fraction)
+    liver = steatosis_backscatter_db(p.fat_fraction) + p.liver_db
+    wall = ACOUSTICS[Tissue.VESSEL_WALL].echo_db * p.contrast + p.wall_db
     echo[Tissue.LIVER] = liver
-    echo[Tissue.VESSEL_WALL] = liver + wall
+    echo[Tissue.VESSEL_WALL] = liver + wall * steatosis_wall_contrast(p.fat_fraction)
+    if p.vessel_fill_db is not None:
+        # what side lobes bring from the parenchyma beside the vessel adds to the echo of blood
+        echo[Tissue.VESSEL] = 10 * np.log10(10 ** (echo[Tissue.VESSEL] / 10) + 10 ** ((liver + p.vessel_fill_db) / 10))
     echo[Tissue.LUNG] = p.lung_db
     echo[Tissue.CORTEX] = p.cortex_db
     echo[Tissue.MEDULLA] = p.cortex_db + p.medulla_db
     echo[Tissue.SINUS] = p.cortex_db + p.sinus_db
-    attenuation[[Tissue.LIVER, Tissue.VESSEL_WALL]] = steatosis_attenuation(p.fat_fraction)
+    attenuation[[Tissue.LIVER, Tissue.VESSEL_WALL]] = steatosis_attenuation(p.fat_fraction) + p.liver_attenuation
     return echo, attenuation
 
 
@@ -92,7 +95,7 @@ def lateral_sigma(parameters: PhantomParameters, layout: Layout) -> np.ndarray:
     wavelength = 1.54 / scan.frequency_mhz
     f_number = np.maximum(depth / scan.aperture_mm, 1.5)
     defocus = 1 + 0.6 * ((depth - scan.focus_mm) / (depth + scan.focus_mm)) ** 2
-    fwhm = 1.2 * wavelength * f_number * defocus
+    fwhm = 1.2 * wavelength * f_number * defocus * parameters.acoustics.beam_widening
     spacing = np.maximum(layout.lateral_mm, 1e-3)
     return np.clip(fwhm / 2.355 / spacing, 0.8, layout.padding / 2).astype(np.float32)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import uuid
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -50,7 +52,18 @@ def uid_of(name: str) -> str:
     return f"2.25.{uuid.uuid5(_NAMESPACE, name).int}"
 
 
-def _identity(dataset: Dataset, name: str, phantom: Phantom, frames: int) -> None:
+@dataclass(frozen=True)
+class SeriesLabels:
+    """What a DICOM object of a phantom is called. ``study`` decides the study's UID, by default ``patient``."""
+
+    patient: str
+    study: str = ""
+    study_description: str = "Simulated liver and right kidney"
+    series_description: str = ""
+    series_number: int = 1
+
+
+def _identity(dataset: Dataset, name: str, phantom: Phantom, frames: int, labels: SeriesLabels) -> None:
     dataset.SpecificCharacterSet = "ISO_IR 100"
     dataset.SOPClassUID = UltrasoundMultiFrameImageStorage if frames > 1 else UltrasoundImageStorage
     dataset.SOPInstanceUID = uid_of(f"instance/{name}")
@@ -62,18 +75,20 @@ def _identity(dataset: Dataset, name: str, phantom: Phantom, frames: int) -> Non
     dataset.Manufacturer = "LiverUltrasound"
     dataset.ManufacturerModelName = "Simulator"
     dataset.ReferringPhysicianName = ""
-    dataset.StudyDescription = "Simulated liver and right kidney"
-    dataset.PatientName = f"Phantom^{name.replace('_', ' ').title()}"
-    dataset.PatientID = f"PHANTOM-{name.upper()}"
+    dataset.StudyDescription = labels.study_description
+    if labels.series_description:
+        dataset.SeriesDescription = labels.series_description
+    dataset.PatientName = f"Phantom^{labels.patient.replace('_', ' ').title()}"
+    dataset.PatientID = f"PHANTOM-{labels.patient.upper()}"
     dataset.PatientBirthDate = ""
     dataset.PatientSex = "O"
     dataset.QualityControlSubject = "YES"  # (0010,0200): a phantom
     dataset.BodyPartExamined = "ABDOMEN"
     dataset.TransducerType = _TRANSDUCERS[phantom.geometry.shape]
-    dataset.StudyInstanceUID = uid_of(f"study/{name}")
+    dataset.StudyInstanceUID = uid_of(f"study/{labels.study or labels.patient}")
     dataset.SeriesInstanceUID = uid_of(f"series/{name}")
     dataset.StudyID = "1"
-    dataset.SeriesNumber = 1
+    dataset.SeriesNumber = labels.series_number
     dataset.InstanceNumber = 1
     dataset.PatientOrientation = ""
 
@@ -118,10 +133,24 @@ def _jpeg(pixels: np.ndarray) -> bytes:
 
 def write_dicom(path: Path, name: str, phantoms: list[Phantom], encoding: Encoding) -> None:
     """Write the frames of the case ``name`` as one DICOM file. Raises ``OSError`` if it cannot be written."""
-    first = phantoms[0]
-    frames = np.stack([phantom.image.pixels for phantom in phantoms])
+    write_frames(path, name, phantoms[0], np.stack([phantom.image.pixels for phantom in phantoms]), encoding)
+
+
+def write_frames(
+    path: Path | BinaryIO,
+    name: str,
+    first: Phantom,
+    frames: np.ndarray,
+    encoding: Encoding,
+    labels: SeriesLabels | None = None,
+    frame_time_ms: float = FRAME_TIME_MS,
+) -> None:
+    """:func:`write_dicom` for ``frames``, uint8 ``(count, rows, columns)``, of which ``first`` is the first's phantom.
+
+    ``name`` decides the UIDs of object and series, ``labels`` (by default ``name``) the patient and the study.
+    """
     dataset = Dataset()
-    _identity(dataset, name, first, len(phantoms))
+    _identity(dataset, name, first, len(frames), labels or SeriesLabels(name))
     dataset.SequenceOfUltrasoundRegions = _regions(first)
     dataset.UltrasoundColorDataPresent = 0
     dataset.Rows, dataset.Columns = frames.shape[1:]
@@ -129,11 +158,11 @@ def write_dicom(path: Path, name: str, phantoms: list[Phantom], encoding: Encodi
     dataset.HighBit = 7
     dataset.PixelRepresentation = 0
     dataset.LossyImageCompression = "00"
-    if len(phantoms) > 1:
-        dataset.NumberOfFrames = len(phantoms)
+    if len(frames) > 1:
+        dataset.NumberOfFrames = len(frames)
         dataset.FrameIncrementPointer = 0x00181063  # Frame Time
-        dataset.FrameTime = str(FRAME_TIME_MS)
-        dataset.CineRate = round(1000 / FRAME_TIME_MS)
+        dataset.FrameTime = str(round(frame_time_ms, 4))
+        dataset.CineRate = round(1000 / frame_time_ms)
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID

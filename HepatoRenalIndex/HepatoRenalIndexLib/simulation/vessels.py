@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 
 from .layout import Layout
-from .parameters import PhantomParameters
+from .parameters import PhantomParameters, VesselParameters
 from .tissues import Tissue
+
+# thickness of the wall of a random portal vein
+_WALL_MM = 1.1
 
 
 def stamp(layout: Layout, x: float, y: float, half_width: float, half_height: float):
@@ -31,11 +35,13 @@ def _course(rng: np.random.Generator, start, heading: float, length: float, radi
     return np.column_stack([x, y, np.linspace(radius, 0.45 * radius, steps)])
 
 
-def _inside(rng: np.random.Generator, layout: Layout, where: np.ndarray) -> tuple[float, float]:
-    """A random position (mm) in a bool mask."""
-    flat = np.flatnonzero(where)
-    row, column = divmod(int(flat[rng.integers(flat.size)]), where.shape[1])
-    return float(layout.x_mm[column]), float(layout.y_mm[row])
+def _tube(vessel: VesselParameters) -> np.ndarray:
+    """A smooth tube through the vessel's points: rows of ``(x, y, radius)`` in mm, less than a radius apart."""
+    points = np.asarray(vessel.points, float)
+    path = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points[:, :2], axis=0).T))])
+    steps = max(int(path[-1] / max(0.4 * points[:, 2].min(), 0.6)), 3)
+    along = np.linspace(0, path[-1], steps)
+    return PchipInterpolator(path, points, axis=0)(along)
 
 
 def paint_vessels(
@@ -65,23 +71,25 @@ def paint_vessels(
         )
 
     courses = []
+    for vessel in a.vessels:
+        courses.append((vessel.wall_mm, _tube(vessel)))
     scale = min(a.kidney.half_length / 52.0, 1.2)
     for index in range(a.liver.portal_veins + a.liver.hepatic_veins):
-        portal = index < a.liver.portal_veins
+        wall = _WALL_MM if index < a.liver.portal_veins else 0.0
         # most vessels cross the plane: short dark ovals; some run along it
         crossing = rng.random() < 0.7
         length = scale * (rng.uniform(1, 8) if crossing else rng.uniform(18, 50))
         radius = scale * (rng.uniform(0.8, 2.2) if crossing else rng.uniform(0.9, 2.8))
         course = _course(rng, start(), rng.uniform(0, 2 * np.pi), length, radius)
-        courses.append((portal, course))
+        courses.append((wall, course))
         if not crossing and rng.random() < 0.6:
             fork = course[len(course) // 2]
             ahead = np.arctan2(*(course[-1, 1::-1] - course[0, 1::-1]))
             turn = ahead + rng.choice([-1, 1]) * rng.uniform(0.4, 1.1)
-            courses.append((portal, _course(rng, fork[:2], turn, 0.5 * length, 0.7 * fork[2])))
-    for portal, course in courses:
-        if portal:
-            draw(course, 1.1, Tissue.VESSEL_WALL)
+            courses.append((wall, _course(rng, fork[:2], turn, 0.5 * length, 0.7 * fork[2])))
+    for wall, course in courses:
+        if wall:
+            draw(course, wall, Tissue.VESSEL_WALL)
     for _, course in courses:
         draw(course, 0.0, Tissue.VESSEL)
     for _ in range(a.liver.cysts):

@@ -1,0 +1,1 @@
+"""Simulated subjects with known liver fat, in the views of the published systems."""
