@@ -1,0 +1,78 @@
+"""What a reader is shown of an image: the insonated area and nothing else, under a neutral name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..geometry.calibration import CONTRADICTION, calibrate
+from ..geometry.detect import detect_scan_geometry
+from ..geometry.scan import ProbeShape, ScanGeometry
+from ..geometry.spacing import Calibration
+from ..imaging.image import InputError, UltrasoundImage, UltrasoundRegion
+
+SAME_ASPECT = 0.01  # pixels this close to square are treated as square
+
+
+def shown_pixels(image: UltrasoundImage, sector: np.ndarray) -> np.ndarray:
+    """The image, uint8 ``(rows, columns)``, black outside the bool mask ``sector``."""
+    return np.where(sector, image.pixels, 0).astype(np.uint8)
+
+
+def find_sector(
+    image: UltrasoundImage, spacing_mm: float | None, show_unrecognized: bool
+) -> tuple[ScanGeometry, Calibration]:
+    """Insonated area and pixel spacing of an image; the mask holds nothing that the header says is no tissue.
+
+    Where the header has several 2D tissue regions, each is looked at alone and the mask holds them all. Raises
+    :class:`InputError` where the area is not recognized, so that burned-in text cannot be told from tissue, unless
+    ``show_unrecognized`` says that there is none.
+    """
+    regions = [region for region in image.regions if region.shows_tissue]
+    found = [_sector(image, region, spacing_mm) for region in regions] if len(regions) > 1 else []
+    found = [pair for pair in found if pair[0].mask.any()] or [_sector(image, None, spacing_mm)]
+    geometry, calibration = max(found, key=lambda pair: np.count_nonzero(pair[0].mask))
+    if any(_apart(calibration, other) for _, other in found):
+        raise InputError("The parts of the image have different pixel sizes; export the liver/kidney image alone.")
+    mask = np.logical_or.reduce([each.mask for each, _ in found])
+    if not mask.any():
+        raise InputError("The image shows no tissue; leave it out or export it again.")
+    if geometry.shape is ProbeShape.UNKNOWN and not show_unrecognized:
+        raise InputError(
+            "The insonated area was not recognized, so burned-in text cannot be hidden; take the image into the study "
+            "only if it holds none (--show-unrecognized)."
+        )
+    return replace(geometry, mask=mask & _in_tissue_regions(image)), calibration
+
+
+def _sector(
+    image: UltrasoundImage, region: UltrasoundRegion | None, spacing_mm: float | None
+) -> tuple[ScanGeometry, Calibration]:
+    part = image
+    if region is not None:
+        pixels = np.zeros_like(image.pixels)
+        pixels[region.box] = image.pixels[region.box]
+        part = replace(image, pixels=pixels)
+    geometry = detect_scan_geometry(part.pixels, color=part.color)
+    calibration = calibrate(image, geometry, user_spacing_mm=spacing_mm)
+    if abs(calibration.aspect - 1.0) > SAME_ASPECT:
+        geometry = detect_scan_geometry(part.pixels, color=part.color, aspect=calibration.aspect)
+        calibration = calibrate(image, geometry, user_spacing_mm=spacing_mm)
+    return geometry, calibration
+
+
+def _apart(one: Calibration, other: Calibration) -> bool:
+    if not (one.calibrated and other.calibrated):
+        return one.calibrated != other.calibrated
+    pairs = ((one.x_mm, other.x_mm), (one.y_mm, other.y_mm))
+    return any(abs(a - b) > CONTRADICTION * min(a, b) for a, b in pairs)
+
+
+def _in_tissue_regions(image: UltrasoundImage) -> np.ndarray:
+    """True in the header's 2D tissue and color flow regions, everywhere if it has none (DICOM PS3.3 C.8.5.5)."""
+    regions = [region for region in image.regions if region.shows_tissue]
+    kept = np.full(image.pixels.shape, not regions)
+    for region in regions:
+        kept[region.box] = True
+    return kept

@@ -1,0 +1,370 @@
+"""One reader in one session: image after image, every answer on the disk before the next image is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from ..files.writing import flush_folder
+from ..imaging.image import InputError, UltrasoundImage
+from ..measurement.hri import MeasurementError, measure_hri
+from ..measurement.result import HepatoRenalMeasurement
+from ..measurement.roi import Roi
+from .definition import ReaderStudy, StudyImage, utc_text
+from .files import (
+    MARKED,
+    check_reader,
+    header,
+    is_algorithm,
+    parse_time,
+    presentation_order,
+    read_session,
+    session_files,
+    session_path,
+)
+from .journal import ANSWER, END, NOTE, SKIP, JournalWriter, Record
+from .picture import shown_pixels
+
+# Why readers skip an image; any other sentence will do as well
+SKIP_REASONS = (
+    "no right kidney in the image",
+    "no liver in the image",
+    "renal cortex not visible",
+    "shadow or artifact",
+    "lesion or abnormal tissue",
+    "poor image quality",
+)
+LONGEST_TEXT = 300  # characters of a reason or note
+SMALLEST_INSIDE = 0.98  # share of an ROI that must lie in the insonated area; its outline is found to a pixel or two
+
+
+class IntervalError(InputError):
+    """The session begins too soon after another one of the same reader. ``allowed_from`` says when it may."""
+
+    def __init__(self, message: str, allowed_from: datetime | None):
+        super().__init__(message)
+        self.allowed_from = allowed_from
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reader said of an image: two ROIs and their measurement, or the ``reason`` of a skip."""
+
+    image: str
+    liver: Roi | None = None
+    kidney: Roi | None = None
+    liver_mean: float | None = None
+    kidney_mean: float | None = None
+    hri: float | None = None
+    flags: tuple[str, ...] = ()
+    reason: str = ""
+
+    @property
+    def skipped(self) -> bool:
+        return self.liver is None
+
+
+@dataclass(frozen=True)
+class ShownImage:
+    """What the reader sees. ``pixels`` is uint8 ``(rows, columns)`` in source geometry, black outside the bool
+    ``sector``. ``name`` is neutral. ``reading`` is what the reader said before, if the image comes up again.
+    """
+
+    name: str
+    pixels: np.ndarray
+    sector: np.ndarray
+    spacing_mm: tuple[float, float] | None  # width and height of a pixel
+    roi_width: int
+    roi_height: int
+    reading: Reading | None
+
+
+class ReadingSession:
+    """The session of one reader, begun or gone on with by :meth:`open`.
+
+    ``position`` (from 0) is the image on show in ``order``. Every method that stores returns only when the record is on
+    the disk; if it raises :class:`InputError`, nothing was stored and the same image stays.
+    """
+
+    def __init__(self, study: ReaderStudy, reader: str, session: int, writer: JournalWriter, known: dict[str, Record]):
+        self.study = study
+        self.reader = reader
+        self.session = session
+        self.order = presentation_order(study, reader, session)
+        self._writer = writer
+        self._known = known
+        self._ended = False
+        self._loaded: tuple[str, UltrasoundImage] | None = None
+        self.position = self._first_open()
+
+    @classmethod
+    def open(
+        cls,
+        study: ReaderStudy,
+        reader: str,
+        session: int,
+        override: str = "",
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> ReadingSession:
+        """Begin the session, or go on with it where it stopped.
+
+        ``override`` is the reason for which a session may begin before the study's interval has passed; it is stored.
+        Raises :class:`IntervalError` without it, :class:`InputError` for an impossible name or a file that cannot be
+        trusted.
+        """
+        check_reader(reader)
+        if is_algorithm(reader):
+            raise InputError("The name algorithm is kept for the automatic measurement; choose another name.")
+        path = session_path(study, reader, session)
+        if path.exists():
+            return cls._resume(study, path, reader, session)
+        note = one_line(override) if override.strip() else ""
+        more = _check_interval(study, reader, session, clock(), note)
+        begin_folder(study)
+        writer = JournalWriter.create(path)
+        writer.append(header(study, reader, session, MARKED, **more) | {"time": utc_text(clock())}, 0)
+        return cls(study, reader, session, writer, {})
+
+    @classmethod
+    def _resume(cls, study: ReaderStudy, path: Path, reader: str, session: int) -> ReadingSession:
+        file = read_session(study, path)
+        if (file.reader, file.session) != (reader, session):
+            raise InputError(f"{path.name} holds the answers of {file.label}; give the file its name back.")
+        journal = file.journal
+        writer = JournalWriter.resume(path, journal)
+        known = {image: record for image, record in journal.last_word.items() if image not in journal.distrusted}
+        reading = cls(study, reader, session, writer, known)
+        reading._ended = any(record["type"] == END for record in journal.records)
+        return reading
+
+    @property
+    def count(self) -> int:
+        """Number of images."""
+        return len(self.order)
+
+    @property
+    def done(self) -> int:
+        """Number of images with an answer or a skip."""
+        return len(self._known)
+
+    @property
+    def finished(self) -> bool:
+        return self.done == self.count
+
+    @property
+    def progress(self) -> str:
+        """For example ``image 37 of 294``."""
+        return f"image {self.position + 1} of {self.count}"
+
+    @property
+    def image(self) -> StudyImage:
+        """The image on show."""
+        return self.order[self.position]
+
+    def reading(self, image: StudyImage | None = None) -> Reading | None:
+        """What was said of an image (default: the one on show), ``None`` if nothing yet."""
+        record = self._known.get((image or self.image).id)
+        return None if record is None else reading_of(record)
+
+    def show(self) -> ShownImage:
+        """The image on show, de-identified; :class:`InputError` if it is not there or was changed."""
+        image = self.image
+        geometry = image.geometry()
+        calibration = image.calibration
+        return ShownImage(
+            name=self.progress,
+            pixels=shown_pixels(self._source(), geometry.mask),
+            sector=geometry.mask,
+            spacing_mm=(calibration.x_mm, calibration.y_mm) if calibration.calibrated else None,
+            roi_width=image.roi_width,
+            roi_height=image.roi_height,
+            reading=self.reading(),
+        )
+
+    def measure(self, liver: Roi, kidney: Roi) -> Reading:
+        """Measure two ROIs of the image on show without storing anything.
+
+        Raises :class:`InputError` for ROIs of another size, outside the insonated area, or that give no index.
+        """
+        measured = measure_rois(self._source(), self.image, liver, kidney)
+        return _reading(self.image.id, measured)
+
+    def answer(self, liver: Roi, kidney: Roi) -> Reading:
+        """Store the answer to the image on show and go on. An earlier answer stays in the file, superseded."""
+        reading = self.measure(liver, kidney)
+        self._store(answer_record(reading, self.image))
+        return reading
+
+    def skip(self, reason: str) -> None:
+        """Store that the reader does not measure the image on show, and why, and go on."""
+        text = one_line(reason)
+        if not text:
+            raise InputError("Say in a few words why the image is skipped.")
+        self._store({"type": SKIP, "image": self.image.id, "pixels": self.image.sha256, "reason": text})
+
+    def back(self) -> bool:
+        """Show the image before; ``False`` at the first one."""
+        return self.go_to(self.position - 1)
+
+    def forward(self) -> bool:
+        """Show the next image without an answer to this one, as far as answers go."""
+        return self.reading() is not None and self.go_to(self.position + 1)
+
+    def go_to(self, position: int) -> bool:
+        """Show an image that was answered or skipped, or the first open one."""
+        allowed = 0 <= position < self.count and (
+            position <= self._first_open() or self.order[position].id in self._known
+        )
+        if allowed:
+            self.position = position
+        return allowed
+
+    def note(self, text: str) -> None:
+        """Store a remark on the session."""
+        self._writer.append({"type": NOTE, "text": one_line(text), "time": self._now()}, self.done)
+
+    def _store(self, content: Record) -> None:
+        image = self.image.id
+        before = self._known.get(image)
+        content = {**content, "revises": before["n"] if before else None, "time": self._now()}
+        record = self._writer.append(content, self.done + (before is None))
+        self._known[image] = record
+        if self.finished and not self._ended:
+            self._writer.append({"type": END, "time": self._now()}, self.done)
+            self._ended = True
+        self.position = self._first_open()
+
+    def _first_open(self) -> int:
+        """The first image in order that was neither answered nor skipped; the last image if all were."""
+        for position, image in enumerate(self.order):
+            if image.id not in self._known:
+                return position
+        return len(self.order) - 1
+
+    def _source(self) -> UltrasoundImage:
+        if self._loaded is None or self._loaded[0] != self.image.id:
+            self._loaded = (self.image.id, self.study.load(self.image))
+        return self._loaded[1]
+
+    @staticmethod
+    def _now() -> str:
+        return utc_text(datetime.now(UTC))
+
+
+def check_rois(image: StudyImage, liver: Roi, kidney: Roi, sector: np.ndarray) -> None:
+    """Raise :class:`InputError` unless both ROIs have the study's size and lie in the insonated area ``sector``."""
+    for organ, roi in (("liver", liver), ("kidney", kidney)):
+        if (roi.width, roi.height) != (image.roi_width, image.roi_height):
+            raise InputError(
+                f"The {organ} ROI has {roi.width} x {roi.height} pixels, not {image.roi_width} x {image.roi_height} "
+                "as the study says."
+            )
+        if not roi.inside(sector.shape):
+            raise InputError(f"The {organ} ROI lies outside the image; move it onto the tissue.")
+        if roi.values(sector).mean() < SMALLEST_INSIDE:
+            raise InputError(f"The {organ} ROI lies outside the insonated area; move it onto the tissue.")
+
+
+def measure_rois(source: UltrasoundImage, image: StudyImage, liver: Roi, kidney: Roi) -> HepatoRenalMeasurement:
+    """The measurement of two ROIs of an image of the study; :class:`InputError` where they give no index."""
+    geometry = image.geometry()
+    check_rois(image, liver, kidney, geometry.mask)
+    try:
+        return measure_hri(source, liver, kidney, geometry, image.calibration)
+    except MeasurementError as error:
+        raise InputError(str(error)) from error
+
+
+def answer_record(reading: Reading, image: StudyImage) -> Record:
+    """The record of an answer, without what the file adds."""
+    return {
+        "type": ANSWER,
+        "image": image.id,
+        "pixels": image.sha256,
+        "liver": [reading.liver.left, reading.liver.top, reading.liver.width, reading.liver.height],
+        "kidney": [reading.kidney.left, reading.kidney.top, reading.kidney.width, reading.kidney.height],
+        "liver_mean": reading.liver_mean,
+        "kidney_mean": reading.kidney_mean,
+        "hri": reading.hri,
+        "flags": list(reading.flags),
+    }
+
+
+def reading_of(record: Record) -> Reading:
+    """What an answer or skip in a file says."""
+    if record["type"] == SKIP:
+        return Reading(record["image"], reason=record["reason"])
+    return Reading(
+        image=record["image"],
+        liver=Roi(*record["liver"]),
+        kidney=Roi(*record["kidney"]),
+        liver_mean=record["liver_mean"],
+        kidney_mean=record["kidney_mean"],
+        hri=record["hri"],
+        flags=tuple(record["flags"]),
+    )
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks and control characters, not too long."""
+    return "".join(c if c.isprintable() else " " for c in text).strip()[:LONGEST_TEXT]
+
+
+def begin_folder(study: ReaderStudy) -> None:
+    """Make the folder of the sessions where it is missing."""
+    if not study.sessions_folder.is_dir():
+        try:
+            study.sessions_folder.mkdir(parents=True, exist_ok=True)
+            flush_folder(study.folder)
+        except OSError as error:
+            raise InputError("The study folder cannot be written; check space and permission.") from error
+
+
+def _reading(image: str, measured: HepatoRenalMeasurement) -> Reading:
+    return Reading(
+        image=image,
+        liver=measured.liver.roi,
+        kidney=measured.kidney.roi,
+        liver_mean=measured.liver.mean,
+        kidney_mean=measured.kidney.mean,
+        hri=measured.hri,
+        flags=tuple(dict.fromkeys(flag.code for flag in measured.flags)),
+    )
+
+
+def _check_interval(study: ReaderStudy, reader: str, session: int, now: datetime, override: str) -> Record:
+    """What the header says of the reader's other sessions; :class:`IntervalError` if the last one is too recent."""
+    others = []
+    for file in session_files(study)[0]:
+        if file.reader.casefold() != reader.casefold():
+            continue
+        if file.reader != reader:
+            raise InputError(f"There is a reader {file.reader} already; names must differ by more than case.")
+        others.append(file)
+    if not others:
+        return {}
+    latest = max(file.last_time for file in others)
+    unfinished = [f for f in others if len(f.journal.last_word) < len(study.images)]
+    days = (now - latest) / timedelta(days=1)
+    told: Record = {"days_since_last_session": round(days, 2)}
+    allowed = latest + timedelta(days=study.interval_days)
+    if now >= allowed and not unfinished:
+        return told
+    if override:
+        return told | {"override": override}
+    if unfinished:
+        raise IntervalError(
+            f"Session {unfinished[0].session} of reader {reader} is not finished; go on with it, or say why not.", None
+        )
+    raise IntervalError(
+        f"Reader {reader} read {days:.1f} days ago; the study asks for {study.interval_days:g} days between sessions. "
+        f"Session {session} may begin on {allowed:%Y-%m-%d}, or at once with a reason, which is stored.",
+        allowed,
+    )
+
+
+__all__ = ["SKIP_REASONS", "IntervalError", "Reading", "ReadingSession", "ShownImage", "parse_time"]
