@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from .. import __version__
 
@@ -12,18 +13,24 @@ WRONG_USAGE = 2
 INTERRUPTED = 130
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Returns 0 when every frame was measured, 1 when some row is an error, 2 for wrong usage."""
+AddParser = Callable[[Any], None]  # takes what ``ArgumentParser.add_subparsers`` returns
+
+
+def main(arguments: Sequence[str] | None = None, more: Sequence[AddParser] = ()) -> int:
+    """Run one command. Returns 0 when every frame was measured, 1 when some row is an error, 2 for wrong usage.
+
+    ``more`` adds the commands of a library that builds on this one.
+    """
     try:
-        return _run(arguments)
+        return _run(arguments, more)
     except KeyboardInterrupt:  # also while the packages are loaded, which takes longer than the rest
         return INTERRUPTED
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(arguments: Sequence[str] | None, more: Sequence[AddParser]) -> int:
     from ..imaging.image import InputError
 
-    options = make_parser().parse_args(arguments)
+    options = make_parser(more).parse_args(arguments)
     try:
         return options.run(options)
     except InputError as error:
@@ -37,8 +44,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     return WRONG_USAGE
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The parser of all commands; ``run`` of what it returns is the command."""
+def make_parser(more: Sequence[AddParser] = ()) -> argparse.ArgumentParser:
+    """The parser of all commands; ``run`` of what it returns is the command. ``more`` as in :func:`main`."""
     from . import agreement, benchmark, demo, measure, validate
 
     parser = argparse.ArgumentParser(
@@ -50,4 +57,6 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (measure, demo, agreement, benchmark, validate):
         command.add_parser(commands)
+    for add_parser in more:
+        add_parser(commands)
     return parser

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def resource_folder(name: str) -> Path | None:
-    """The folder ``Resources/<name>``: beside the package in Slicer and in the source, inside it in the wheel."""
-    here = Path(__file__).resolve()
-    for base in (here.parents[2], here.parents[1]):
+_LIBRARY = Path(__file__).resolve().parents[1]
+
+
+def resource_folder(name: str, package: Path = _LIBRARY) -> Path | None:
+    """The folder ``Resources/<name>``: beside the ``package`` in Slicer and in the source, inside it in the wheel."""
+    for base in (package.parent, package):
         folder = base / "Resources" / name
         if folder.is_dir():
             return folder

@@ -13,14 +13,13 @@ A bundle is a folder as the MONAI bundle specification lays it out. What this li
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..files.resources import resource_folder
 from ..measurement.result import ModelIdentity
+from .bundle_files import Weights, bundle_folder, parse_weights, read_json, verified_bytes
 from .device import choose_device
 from .network import BundleError, build_network
 from .preprocess import NORMALIZATIONS, MaskRules, NetworkInput
@@ -31,18 +30,8 @@ __all__ = ["BundleError", "default_bundle", "fold_of_patient", "load_fold_segmen
 
 DEFAULT_NAME = "LiverKidneyICNet"
 CLASSES = 3
-PICKLED = {".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin", ".ts"}
-LARGEST_JSON = 4 * 2**20
 LARGEST_SIDE = 2048
 MOST_VIEWS = 16
-
-
-@dataclass(frozen=True)
-class Weights:
-    """One weights file of a bundle: its path in the folder, and the SHA-256 that its bytes must have."""
-
-    file: str
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -93,7 +82,7 @@ def load_fold_segmenter(fold: int, bundle_dir: str | Path | None = None, device:
 
 def fold_of_patient(patient: int, bundle_dir: str | Path | None = None) -> int:
     """The fold in which ``patient`` was held out (``configs/folds.json``); ``KeyError`` for a patient of no fold."""
-    folds = _read_json(_folder(bundle_dir) / "configs" / "folds.json")
+    folds = read_json(_folder(bundle_dir) / "configs" / "folds.json")
     for fold, patients in enumerate(folds.get("folds", [])):
         if patient in patients:
             return fold
@@ -103,8 +92,8 @@ def fold_of_patient(patient: int, bundle_dir: str | Path | None = None) -> int:
 def read_contract(bundle_dir: str | Path | None = None) -> BundleContract:
     """Read and check a bundle's configuration."""
     folder = _folder(bundle_dir)
-    metadata = _read_json(folder / "configs" / "metadata.json")
-    inference = _read_json(folder / "configs" / "inference.json")
+    metadata = read_json(folder / "configs" / "metadata.json")
+    inference = read_json(folder / "configs" / "inference.json")
     pre, post = _section(inference, "preprocessing"), _section(inference, "postprocessing")
     activation = post.get("activation", "softmax")
     if activation not in ("softmax", "sigmoid"):
@@ -125,8 +114,8 @@ def read_contract(bundle_dir: str | Path | None = None) -> BundleContract:
             activation=activation,
         ),
         views=_views(pre),
-        weights=_weights(metadata.get("weights")),
-        fold_weights=tuple(_weights(entry) for entry in folds),
+        weights=parse_weights(metadata.get("weights")),
+        fold_weights=tuple(parse_weights(entry) for entry in folds),
     )
 
 
@@ -163,33 +152,16 @@ def _read_weights(folder: Path, weights: Weights) -> dict:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    path = _inside(folder, weights.file)
-    if path.suffix.lower() in PICKLED:
-        raise BundleError(
-            f"The bundle's weights {path.name} are a pickle file, which can run code; convert them to safetensors."
-        )
-    if path.suffix.lower() != ".safetensors":
-        raise BundleError(f"The bundle's weights {path.name} are not a .safetensors file; convert them.")
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BundleError(
-            f"The bundle's weights {weights.file} are missing or cannot be read; copy the bundle again."
-        ) from error
-    if hashlib.sha256(data).hexdigest() != weights.sha256:
-        raise BundleError(
-            f"The bundle's weights {path.name} do not have the SHA-256 that metadata.json names: the file is damaged "
-            "or was changed; copy the bundle again."
-        )
+    data = verified_bytes(folder, weights)
     try:
         tensors = load(data)
     except SafetensorError as error:
         raise BundleError(
-            f"The bundle's weights {path.name} are not a valid safetensors file; copy the bundle again."
+            f"The bundle's weights {Path(weights.file).name} are not a valid safetensors file; copy the bundle again."
         ) from error
     state = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     if not all(tensor.isfinite().all() for tensor in state.values()):
-        raise BundleError(f"The bundle's weights {path.name} contain values that are not finite numbers.")
+        raise BundleError(f"The bundle's weights {Path(weights.file).name} contain values that are not finite numbers.")
     return state
 
 
@@ -240,12 +212,6 @@ def _is_shape(value: Any) -> bool:
     )
 
 
-def _weights(entry: Any) -> Weights:
-    if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in ("file", "sha256")):
-        raise BundleError('The bundle\'s metadata.json must name its weights as {"file": ..., "sha256": ...}.')
-    return Weights(entry["file"], entry["sha256"].lower())
-
-
 def _section(parent: dict, key: str) -> dict:
     value = parent.get(key)
     if not isinstance(value, dict):
@@ -261,39 +227,4 @@ def _share(section: dict, key: str, default: float) -> float:
 
 
 def _folder(bundle_dir: str | Path | None) -> Path:
-    folder = default_bundle() if bundle_dir is None else Path(bundle_dir)
-    if folder.suffix.lower() in PICKLED and folder.is_file():
-        raise BundleError(
-            f"{folder.name} is a pickle file, which can run code; point at a MONAI bundle folder with safetensors."
-        )
-    if not (folder / "configs").is_dir():
-        raise BundleError(
-            f"{folder.name} is not a MONAI bundle: it has no folder configs; point at the bundle's own folder."
-        )
-    return folder
-
-
-def _inside(folder: Path, name: str) -> Path:
-    """The path of a file that a configuration names; never outside the bundle."""
-    root = folder.resolve()
-    path = (root / name).resolve()
-    if not path.is_relative_to(root):
-        raise BundleError("The bundle names a weights file outside its own folder; copy the file into the bundle.")
-    return path
-
-
-def _read_json(path: Path) -> dict:
-    where = f"{path.parent.name}/{path.name}"
-    try:
-        if path.stat().st_size > LARGEST_JSON:
-            raise BundleError(f"The bundle's {where} is too large to be a configuration.")
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BundleError(f"The bundle's {where} is missing or cannot be read.") from error
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, BundleError):
-            raise
-        raise BundleError(f"The bundle's {where} is not valid JSON.") from error
-    if not isinstance(content, dict):
-        raise BundleError(f"The bundle's {where} must hold one JSON object.")
-    return content
+    return default_bundle() if bundle_dir is None else bundle_folder(bundle_dir)

@@ -18,6 +18,7 @@ from .. import __version__
 from ..files.writing import write_bytes
 from ..imaging.discovery import InputFile, find_inputs
 from ..imaging.image import InputError
+from ..imaging.problem import error_sentence
 from ..imaging.reader import open_ultrasound
 from ..imaging.ultrasound_file import UltrasoundFile
 from ..measurement.organs import Segmenter
@@ -203,7 +204,7 @@ def _measure_file(
                 rows.append(_measure_one(clip, frame, segmenter, options.settings, kept))
                 tell((done + 1) / (len(chosen) + 1))
     except Exception as error:
-        return [error_row(file.source, _sentence(error))]
+        return [error_row(file.source, error_sentence(error))]
     writer.write(case, kept)
     return rows
 
@@ -216,7 +217,7 @@ def _measure_one(
         kept.add(result)
         return result_row(result)
     except Exception as error:
-        return error_row(clip.source, _sentence(error), frame)
+        return error_row(clip.source, error_sentence(error), frame)
 
 
 def _chosen_frames(frame_count: int, frames: str | int) -> range:
@@ -226,18 +227,3 @@ def _chosen_frames(frame_count: int, frames: str | int) -> range:
     if first >= frame_count:
         raise InputError(f"The file has {frame_count} frames, so there is no frame {first}; the first one is frame 0.")
     return range(first, first + 1)
-
-
-def _sentence(error: Exception) -> str:
-    """What to tell the user. A mistake of ours is told in a way that helps to find it and says nothing of the image."""
-    if isinstance(error, InputError):
-        return str(error)
-    if isinstance(error, OSError):
-        return f"The file cannot be read ({error.strerror or type(error).__name__}); check it and its permissions."
-    if isinstance(error, MemoryError):
-        return "The file is too large for the memory of this computer."
-    trace = error.__traceback__
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    where = f"{Path(trace.tb_frame.f_code.co_filename).name}, line {trace.tb_lineno}"
-    return f"Measuring failed unexpectedly ({type(error).__name__} in {where}); please report this line."

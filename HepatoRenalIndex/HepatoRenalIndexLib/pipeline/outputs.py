@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from .. import __version__
+from ..files.csv_table import guarded, unguarded
 from ..files.writing import write_bytes
 from ..imaging.image import InputError
 from ..measurement.columns import COLUMNS
@@ -24,8 +25,6 @@ COLUMN_NAMES = [column.name for column in COLUMNS]
 LONGEST_CASE_NAME = 80
 # Names that Windows gives to devices, whatever their extension.
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-# A cell that begins so is a formula to a spreadsheet program (OWASP "CSV injection").
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 Row = dict[str, str]
 
@@ -42,19 +41,16 @@ def error_row(source: str, message: str, frame: int | None = None) -> Row:
 
 
 def csv_text(rows: Iterable[Row], header: bool = True) -> str:
-    """Rows as CSV (RFC 4180: commas, CRLF). Text that a spreadsheet would run as a formula gets a leading ``'``."""
+    """Rows as CSV; numbers may begin with a minus sign, text that a spreadsheet would run gets a leading ``'``."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     if header:
         writer.writerow(COLUMN_NAMES)
     for row in rows:
-        writer.writerow([_cell(column.kind, row[column.name]) for column in COLUMNS])
+        writer.writerow(
+            [guarded(row[column.name]) if column.kind is str else row[column.name] for column in COLUMNS]
+        )
     return buffer.getvalue()
-
-
-def _cell(kind: type, text: str) -> str:
-    text = text.replace("\0", "")
-    return f"'{text}" if kind is str and text.startswith(_FORMULA) else text
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -65,12 +61,8 @@ def read_rows(path: Path) -> list[Row]:
     rows = csv.DictReader(io.StringIO(text, newline=""))
     if rows.fieldnames != COLUMN_NAMES:
         return []
-    return [_unguarded(row) for row in rows if None not in row and None not in row.values()]
-
-
-def _unguarded(row: Row) -> Row:
-    guarded = tuple(f"'{sign}" for sign in _FORMULA)
-    return {name: text[1:] if text.startswith(guarded) else text for name, text in row.items()}
+    whole = (row for row in rows if None not in row and None not in row.values())
+    return [{name: unguarded(text) for name, text in row.items()} for row in whole]
 
 
 class MeasurementsFile:
