@@ -21,7 +21,7 @@ class CohortImage:
     """One row of the cohort: a still image or a clip of one view.
 
     ``path`` is the file to open, ``source`` how results name it (relative to the cohort, no full path), ``line`` the
-    line of the CSV, counted from 1. Of a clip of more than ``most_frames`` frames only so many, evenly spaced, are used.
+    line of the CSV, counted from 1. Of a clip at most ``most_frames`` frames are used, evenly spaced.
     """
 
     view: View
