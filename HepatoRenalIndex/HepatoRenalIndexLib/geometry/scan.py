@@ -71,6 +71,19 @@ class ScanGeometry:
             return np.arctan2(x - self.apex[0], y - self.apex[1] * self.aspect)
         return np.full(np.broadcast(x, y).shape, self.angle_min)
 
+    def beam_at(self, x, y):
+        """Where the beam through ``(x, y)`` leaves the transducer, 0..1 from the left to the right border of the scan.
+
+        Angles share the scan evenly; parallel beams (LINEAR, UNKNOWN) do so sideways, over the width of the mask.
+        """
+        if self.shape in (ProbeShape.SECTOR, ProbeShape.CURVED):
+            low, high = self.angle_min, self.angle_max
+            position = self.angle_at(x, y)
+        else:
+            low, _, high, _ = self.bounds
+            position = np.asarray(x) - np.tan(self.angle_min) * (np.asarray(y) - self.top) * self.aspect
+        return (position - low) / max(high - low, 1e-9)
+
     def depth_map(self) -> np.ndarray:
         """Depth along the beam of every pixel, float32 ``(rows, columns)``, in isotropic pixels."""
         rows, columns = self.mask.shape

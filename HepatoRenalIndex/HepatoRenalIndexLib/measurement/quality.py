@@ -139,18 +139,6 @@ def _block_range(values: np.ndarray) -> float:
     return float(np.ptp(blocks) / max(blocks.mean(), 1.0))
 
 
-def _beam_position(geometry: ScanGeometry, x, y):
-    """Where a beam leaves the transducer, 0..1 across the scan: by angle, or sideways for parallel beams."""
-    if geometry.shape in (ProbeShape.SECTOR, ProbeShape.CURVED):
-        low, high = geometry.angle_min, geometry.angle_max
-        position = geometry.angle_at(x, y)
-    else:
-        left, _, right, _ = geometry.bounds
-        low, high = left, right
-        position = np.asarray(x) - np.tan(geometry.angle_min) * (np.asarray(y) - geometry.top) * geometry.aspect
-    return (position - low) / max(high - low, 1e-9)
-
-
 def _beam_brightness(pixels: np.ndarray, geometry: ScanGeometry) -> np.ndarray:
     """Mean gray level of the beams beyond the near fifth of the depth, ``(BEAM_BINS,)``; NaN where there are none."""
     x0, y0, x1, y1 = geometry.bounds
@@ -159,7 +147,7 @@ def _beam_brightness(pixels: np.ndarray, geometry: ScanGeometry) -> np.ndarray:
     y, x = np.ogrid[window]
     depth = geometry.depth_at(x, y)
     used = geometry.mask[window] & (depth > 0.2 * depth.max())
-    position = np.broadcast_to(_beam_position(geometry, x, y), used.shape)[used]
+    position = np.broadcast_to(geometry.beam_at(x, y), used.shape)[used]
     beam = np.clip((position * BEAM_BINS).astype(int), 0, BEAM_BINS - 1)
     count = np.bincount(beam, minlength=BEAM_BINS)
     total = np.bincount(beam, pixels[window][used], BEAM_BINS)
@@ -170,7 +158,7 @@ def _beam_ratio(roi: Roi, geometry: ScanGeometry, beams: np.ndarray) -> float:
     """Mean brightness of the beams through the ROI over the median beam; 1 where it cannot be told."""
     x, y = roi.center
     half = (roi.width - 1) / 2
-    ends = sorted(float(_beam_position(geometry, x + step, y)) for step in (-half, half))
+    ends = sorted(float(geometry.beam_at(x + step, y)) for step in (-half, half))
     first, last = (int(np.clip(end * BEAM_BINS, 0, BEAM_BINS - 1)) for end in ends)
     median = np.nanmedian(beams) if np.isfinite(beams).any() else 0.0
     crossing = beams[first : last + 1]
