@@ -6,7 +6,7 @@ import slicer
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from .console import ConsoleLogic
-from .parameters import HepatoRenalIndexParameterNode
+from .parameters import NODE_PARAMETERS, HepatoRenalIndexParameterNode
 
 
 class HepatoRenalIndexLogic(ConsoleLogic, ScriptedLoadableModuleLogic):
@@ -23,4 +23,8 @@ class HepatoRenalIndexLogic(ConsoleLogic, ScriptedLoadableModuleLogic):
         node = ScriptedLoadableModuleLogic.getParameterNode(self)
         if self._wrapper is None or self._wrapper.parameterNode is not node:
             self._wrapper = HepatoRenalIndexParameterNode(node)
+        elif any(getattr(self._wrapper, name) is not node.GetNodeReference(name) for name in NODE_PARAMETERS):
+            # The wrapper keeps the nodes that it read when the parameter node was last modified. A scene that is opened
+            # brings them after that, and one that is deleted modifies nothing.
+            node.Modified()
         return self._wrapper

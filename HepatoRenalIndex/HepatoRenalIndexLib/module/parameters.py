@@ -15,6 +15,8 @@ from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrappe
 from ..inference.device import DEVICE_CHOICES
 from ..measurement.registry import DEFAULT_PLACEMENT, PLACEMENTS
 
+NODE_PARAMETERS = ("inputVolume", "segmentation", "liverRoi", "kidneyRoi", "resultTable", "rulerLine", "classMap")
+
 
 @parameterNodeWrapper
 class HepatoRenalIndexParameterNode:

@@ -113,7 +113,7 @@ class Application:
         for kind in ("", "Widget", "Logic", "Test"):
             setattr(parts, f"ScriptedLoadableModule{kind}", _base(kind, self))
         wrapper = types.ModuleType("slicer.parameterNodeWrapper")
-        wrapper.parameterNodeWrapper = lambda declared: lambda node: Wrapper(self.scene)
+        wrapper.parameterNodeWrapper = lambda declared: Wrapper
         wrapper.Choice, wrapper.WithinRange = list, lambda low, high: (low, high)
         modules = {"qt": qt, "slicer.ScriptedLoadableModule": parts, "slicer.parameterNodeWrapper": wrapper}
         for name, module in modules.items():
@@ -165,7 +165,23 @@ class _Maker:
 
 
 class Wrapper(slicer_double.Parameters):
-    """A parameter node wrapper with the calls that bind it to a panel."""
+    """A parameter node wrapper with the calls that bind it to a panel.
+
+    As the application's, it keeps the nodes that it read when the parameter node was last modified.
+    """
+
+    def __init__(self, node):
+        super().__init__(node.GetScene())
+        object.__setattr__(self, "_read", {})
+        self._readNodes()
+        node.AddObserver("ModifiedEvent", self._readNodes)
+
+    def _readNodes(self, caller=None, event=None) -> None:
+        for name in slicer_double.NODES:
+            self._read[name] = self.parameterNode.GetNodeReference(name)
+
+    def __getattr__(self, name):
+        return self._read[name] if name in slicer_double.NODES else super().__getattr__(name)
 
     def connectGui(self, gui) -> int:
         return 1
@@ -189,7 +205,7 @@ def _base(kind: str, application: Application):
             return str(MODULE / "Resources" / name)
 
         def getParameterNode(self):
-            return Wrapper(application.scene).parameterNode
+            return slicer_double.Parameters(application.scene).parameterNode
 
     Base.__name__ = f"ScriptedLoadableModule{kind}"
     return Base

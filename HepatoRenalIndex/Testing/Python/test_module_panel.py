@@ -54,6 +54,8 @@ def test_the_ui_file_binds_parameters_that_exist():
     declared = {node.target.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.AnnAssign)}
     assert set(bound) <= declared
     assert declared == set(DEFAULTS) | set(NODES)  # and the tests' double has them all
+    listed = re.search(r"^NODE_PARAMETERS = (.*)$", source, re.MULTILINE).group(1)
+    assert ast.literal_eval(listed) == NODES
 
 
 @needs_api
@@ -256,6 +258,24 @@ def test_switching_modules_closing_the_scene_and_reloading_do_not_throw(applicat
     application.queue.run()
     assert "HRI" in application.widgets["hriLabel"].value("text")
     assert np.isfinite(opened.logic.shown.result.measurement.hri)
+
+
+def test_a_scene_that_is_opened_brings_its_input_and_number_back(application, opened, tmp_path):
+    """Nodes come into the scene after the parameter node that refers to them was last modified."""
+    from HepatoRenalIndexLib.scene import study
+
+    _load_sample(application, opened)
+    application.widgets["placeByHandButton"].fire("clicked()")
+    application.queue.run()
+    number = application.widgets["hriLabel"].value("text")
+    study.save_mrb(application.scene, tmp_path / "case.mrb")
+    application.scene.Clear(0)
+    application.queue.run()
+    assert application.widgets["hriLabel"].value("text") != number
+    study.load_mrb(application.scene, tmp_path / "case.mrb")
+    application.queue.run()
+    assert opened.logic.parameters().inputVolume is not None
+    assert application.widgets["hriLabel"].value("text") == number
 
 
 def test_image_and_plots_are_shown_together_and_the_plots_have_their_charts(application, opened):
