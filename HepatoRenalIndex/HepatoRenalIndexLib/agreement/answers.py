@@ -20,9 +20,35 @@ LARGEST_CSV = 200 * 2**20
 HRI_TOLERANCE = 0.01
 
 
+EXCLUSION_COLUMNS = ("image", "reader", "session", "reason")
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """An answer that was left out. Empty names are not known; ``reason`` goes on after them, without a full stop."""
+
+    reason: str
+    image: str = ""
+    reader: str = ""
+    session: str = ""
+
+    def __str__(self) -> str:
+        named = (f"image {self.image}", self.image), (f"reader {self.reader}", self.reader)
+        names = [text for text, name in (*named, (f"session {self.session}", self.session)) if name]
+        sentence = f"{', '.join(names)}: {self.reason}" if names else self.reason
+        return sentence[0].upper() + sentence[1:].removesuffix(".") + "."
+
+    def row(self) -> dict[str, str]:
+        """The row of ``excluded.csv``, with ``EXCLUSION_COLUMNS``."""
+        return {name: getattr(self, name) for name in EXCLUSION_COLUMNS}
+
+
 @dataclass(frozen=True)
 class Box:
-    """A square ROI: upper left corner and side, in pixels of the source image."""
+    """A square ROI: upper left corner and side, in pixels of the source image.
+
+    Where pixels are not square, in pixel widths: ``y`` and the height are scaled by the pixel's aspect.
+    """
 
     x: float
     y: float
@@ -49,10 +75,20 @@ class Answer:
 
 @dataclass(frozen=True)
 class AnswerTable:
-    """Answers, at most one per image, reader and session. ``excluded`` says in sentences what was left out and why."""
+    """Answers, at most one per image, reader and session.
+
+    ``exclusions`` are the answers that were left out, ``remarks`` sentences on what else a report must say of the
+    answers (a session that began too soon).
+    """
 
     answers: tuple[Answer, ...]
-    excluded: tuple[str, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def excluded(self) -> tuple[str, ...]:
+        """What was left out and why, in sentences."""
+        return tuple(str(exclusion) for exclusion in self.exclusions)
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -100,9 +136,11 @@ def natural_key(text: str) -> tuple:
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts)
 
 
-def table_of(answers: Iterable[Answer], excluded: Iterable[str] = ()) -> AnswerTable:
-    """A table without impossible, double or conflicting answers; each one left out is named in ``excluded``."""
-    excluded = list(excluded)
+def table_of(
+    answers: Iterable[Answer], exclusions: Iterable[Exclusion] = (), remarks: Iterable[str] = ()
+) -> AnswerTable:
+    """A table without impossible, double or conflicting answers; each one left out is named in ``exclusions``."""
+    excluded = list(exclusions)
     kept: dict[tuple[str, str, str], Answer] = {}
     conflicting: set[tuple[str, str, str]] = set()
     patient_of: dict[str, str] = {}
@@ -112,16 +150,16 @@ def table_of(answers: Iterable[Answer], excluded: Iterable[str] = ()) -> AnswerT
         if reason is None and patient_of.setdefault(answer.image, answer.patient) != answer.patient:
             reason = "the same image stands under two patients"
         if reason is not None:
-            excluded.append(f"{_named(answer)}: {reason}.")
+            excluded.append(_excluded(answer, reason))
         elif key not in kept:
             kept[key] = answer
         elif kept[key] == answer:
-            excluded.append(f"{_named(answer)}: the same answer was given twice; it counts once.")
+            excluded.append(_excluded(answer, "the same answer was given twice; it counts once"))
         else:
             conflicting.add(key)
     for key in sorted(conflicting, key=lambda k: tuple(natural_key(part) for part in k)):
-        excluded.append(f"{_named(kept.pop(key))}: two different answers; none of them counts.")
-    return AnswerTable(tuple(kept.values()), tuple(excluded))
+        excluded.append(_excluded(kept.pop(key), "two different answers; none of them counts"))
+    return AnswerTable(tuple(kept.values()), tuple(excluded), tuple(remarks))
 
 
 def read_answers(path: str | os.PathLike) -> AnswerTable:
@@ -154,7 +192,7 @@ def read_answers(path: str | os.PathLike) -> AnswerTable:
             try:
                 answer = _answer(row, columns)
             except ValueError as error:
-                excluded.append(f"Line {rows.line_num}: {error}.")
+                excluded.append(Exclusion(f"line {rows.line_num}: {error}"))
                 continue
             if answer is not None:
                 answers.append(answer)
@@ -223,5 +261,5 @@ def _impossible(answer: Answer) -> str | None:
     return None
 
 
-def _named(answer: Answer) -> str:
-    return f"Image {answer.image}, reader {answer.reader}, session {answer.session}"
+def _excluded(answer: Answer, reason: str) -> Exclusion:
+    return Exclusion(reason, answer.image, answer.reader, answer.session)

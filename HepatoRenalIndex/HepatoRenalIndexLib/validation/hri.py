@@ -105,7 +105,7 @@ def coverage(cases: Sequence[Case]) -> Coverage:
 def with_algorithm(readers: AnswerTable, cases: Sequence[Case]) -> AnswerTable:
     """The readers' table with the automatic measurements as one more reader."""
     automatic = [answer for case in cases if (answer := case.answer()) is not None]
-    return table_of((*readers.answers, *automatic), readers.excluded)
+    return table_of((*readers.answers, *automatic), readers.exclusions)
 
 
 def biopsy_accuracy(
