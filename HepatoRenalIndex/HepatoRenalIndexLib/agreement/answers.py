@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import math
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -78,12 +78,14 @@ class AnswerTable:
     """Answers, at most one per image, reader and session.
 
     ``exclusions`` are the answers that were left out, ``remarks`` sentences on what else a report must say of the
-    answers (a session that began too soon).
+    answers (a session that began too soon). ``asked`` maps the images that readers were asked to measure to their
+    patients, where that is known: an image that nobody measured is then missing and not unknown.
     """
 
     answers: tuple[Answer, ...]
     exclusions: tuple[Exclusion, ...] = ()
     remarks: tuple[str, ...] = ()
+    asked: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def excluded(self) -> tuple[str, ...]:
@@ -92,8 +94,8 @@ class AnswerTable:
 
     @property
     def images(self) -> tuple[str, ...]:
-        """Every image that somebody measured, sorted."""
-        return tuple(sorted({answer.image for answer in self.answers}, key=natural_key))
+        """Every image that somebody measured or should have, sorted."""
+        return tuple(sorted({answer.image for answer in self.answers} | set(self.asked), key=natural_key))
 
     @property
     def readers(self) -> tuple[str, ...]:
@@ -110,7 +112,7 @@ class AnswerTable:
 
     def patients(self) -> np.ndarray:
         """Patient of every image, in the order of :attr:`images`."""
-        patient_of = {answer.image: answer.patient for answer in self.answers}
+        patient_of = {**self.asked, **{answer.image: answer.patient for answer in self.answers}}
         return np.array([patient_of[image] for image in self.images])
 
     def values(self, reader: str, session: str, quantity: str) -> np.ndarray:
@@ -137,7 +139,10 @@ def natural_key(text: str) -> tuple:
 
 
 def table_of(
-    answers: Iterable[Answer], exclusions: Iterable[Exclusion] = (), remarks: Iterable[str] = ()
+    answers: Iterable[Answer],
+    exclusions: Iterable[Exclusion] = (),
+    remarks: Iterable[str] = (),
+    asked: Mapping[str, str] | None = None,
 ) -> AnswerTable:
     """A table without impossible, double or conflicting answers; each one left out is named in ``exclusions``."""
     excluded = list(exclusions)
@@ -159,7 +164,7 @@ def table_of(
             conflicting.add(key)
     for key in sorted(conflicting, key=lambda k: tuple(natural_key(part) for part in k)):
         excluded.append(_excluded(kept.pop(key), "two different answers; none of them counts"))
-    return AnswerTable(tuple(kept.values()), tuple(excluded), tuple(remarks))
+    return AnswerTable(tuple(kept.values()), tuple(excluded), tuple(remarks), asked or {})
 
 
 def read_answers(path: str | os.PathLike) -> AnswerTable:

@@ -43,6 +43,7 @@ def report_html(study: Study) -> str:
             ("reader", "session", "images measured", "images missing", *(ROW_NAMES[q] for q in QUANTITIES)),
             answer_counts(study.table),
         ),
+        *(f'<p class="note">{escape(remark)}</p>' for remark in study.table.remarks),
         "<h2>Left out</h2>",
         _excluded(study),
         "<h2>Every comparison: intraclass correlation</h2>",

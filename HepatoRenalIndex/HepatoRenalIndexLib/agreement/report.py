@@ -8,7 +8,7 @@ from pathlib import Path
 from ..files.writing import write_bytes, write_text
 from ..imaging.image import InputError
 from .analysis import Study, study_of
-from .answers import AnswerTable, read_answers
+from .answers import EXCLUSION_COLUMNS, AnswerTable, read_answers
 from .comparison import StudySettings
 from .html_report import report_html
 from .layout import GroupedTable, between_table, within_table
@@ -26,6 +26,7 @@ from .tables import (
 REPORT_NAME = "report.html"
 WITHIN_NAME, BETWEEN_NAME = "within_readers.csv", "between_readers.csv"
 DETAILS_NAME = "agreement_details.csv"
+EXCLUDED_NAME = "excluded.csv"
 _OVERLAP_NAME = "roi_overlap.csv"
 
 
@@ -70,6 +71,7 @@ def _write(study: Study, out: Path) -> None:
         _OVERLAP_NAME: csv_text(OVERLAP_COLUMNS, study.overlap) if study.overlap else None,
         WITHIN_NAME: _grouped_csv(within_table(study.comparisons)),
         BETWEEN_NAME: _grouped_csv(between_table(study.comparisons)),
+        EXCLUDED_NAME: csv_text(EXCLUSION_COLUMNS, (exclusion.row() for exclusion in study.table.exclusions)),
         REPORT_NAME: report_html(study),
     }
     pairs = [comparison for comparison in study.comparisons if comparison.bland_altman is not None]
