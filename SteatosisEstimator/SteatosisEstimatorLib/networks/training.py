@@ -1,7 +1,7 @@
 """Train a network with MONAI's trainer so that it can be killed at any point and ends with the same weights.
 
-Every random draw of an epoch comes from ``(seed, epoch)`` and a checkpoint is written whole after an epoch, so a run that
-was stopped and called again goes on where it was.
+Every random draw of an epoch comes from ``(seed, epoch)`` and a checkpoint is written whole after an epoch, so a run
+that was stopped and called again goes on where it was.
 """
 
 from __future__ import annotations
