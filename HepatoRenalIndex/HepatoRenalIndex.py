@@ -3,6 +3,7 @@
 import sys
 
 import slicer
+import vtk
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (
@@ -35,19 +36,16 @@ class HepatoRenalIndex(ScriptedLoadableModule):
             "The published ROI placement follows Cha et al., Ultrasonography 2021;40:565. The network was trained on "
             "images of Byra et al., IJCARS 2018;13:1895 (CC BY 4.0) and on simulated images."
         )
-        slicer.app.connect("startupCompleted()", _registerSampleData)
+        slicer.app.connect("startupCompleted()", _onStartup)
 
 
-def _registerSampleData() -> None:
+def _onStartup() -> None:
+    """Sample data and views, as soon as the application's other modules are there."""
+    from HepatoRenalIndexLib.module.layout import registerLayout
     from HepatoRenalIndexLib.module.sampleData import registerSampleData
 
-    registerSampleData(_showVolume)
-
-
-def _showVolume(volume) -> None:
-    from HepatoRenalIndexLib.module.views import showVolume
-
-    showVolume(volume)
+    registerSampleData()
+    registerLayout()
 
 
 #
@@ -114,6 +112,54 @@ def __getattr__(name: str):
 
         return HepatoRenalIndexLogic
     raise AttributeError(name)
+
+
+#
+# HepatoRenalIndexFileReader
+#
+
+
+class HepatoRenalIndexFileReader:
+    """Ultrasound files in the application's own ways to load: Add Data, drag and drop, Sample Data.
+
+    The readers of the application stay the first choice for every file.
+    """
+
+    def __init__(self, parent):
+        self.parent = parent
+
+    def description(self) -> str:
+        """What the Add Data window calls it."""
+        return _("Ultrasound with its calibration")
+
+    def fileType(self) -> str:
+        """Name for :func:`slicer.util.loadNodeFromFile`."""
+        return "LiverUltrasoundFile"
+
+    def extensions(self) -> list[str]:
+        """Name filters of what can be read."""
+        kinds = ("dcm", "dicom", "png", "jpg", "jpeg", "tif", "tiff")
+        return [f"{self.description()} (*.{kind})" for kind in kinds]
+
+    def canLoadFileConfidence(self, filePath: str) -> float:
+        """Less than any other reader that knows the kind of file has."""
+        return 0.1 if self.parent.supportedNameFilters(filePath) else 0.0
+
+    def load(self, properties) -> bool:
+        """Load one file and show it. What is wrong with it is told with the application's own messages."""
+        from HepatoRenalIndexLib.imaging.image import InputError
+        from HepatoRenalIndexLib.module.loading import loadUltrasoundFile
+        from HepatoRenalIndexLib.module.views import showVolume
+
+        try:
+            volume = loadUltrasoundFile(slicer.mrmlScene, properties["fileName"], properties.get("name"))
+        except InputError as error:
+            self.parent.userMessages().AddMessage(vtk.vtkCommand.ErrorEvent, str(error))
+            return False
+        if properties.get("show", True):
+            showVolume(volume)
+        self.parent.loadedNodes = [volume.GetID()]
+        return True
 
 
 #

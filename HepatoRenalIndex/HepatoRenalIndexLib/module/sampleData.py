@@ -5,11 +5,9 @@ Imported while the application starts, so nothing heavy is imported here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import slicer
 from slicer.i18n import tr as _
 
 SAMPLE_FOLDER = Path(__file__).resolve().parents[2] / "Resources" / "SampleData"
@@ -63,8 +61,11 @@ def sampleTitles() -> dict[str, str]:
     }
 
 
-def registerSampleData(shown: Callable) -> None:
-    """Offer the shipped cases in the Sample Data module; ``shown(volume)`` is called after one was loaded."""
+def registerSampleData() -> None:
+    """Offer the shipped cases in the Sample Data module.
+
+    They are loaded by the module's own reader, with the ultrasound regions that the application's would drop.
+    """
     import SampleData
 
     logic = SampleData.SampleDataLogic
@@ -77,17 +78,9 @@ def registerSampleData(shown: Callable) -> None:
             category=CATEGORY,
             sampleName=titles[name],
             uris=(SAMPLE_FOLDER / sample.fileName).as_uri(),
-            fileNames=sample.fileName,
+            fileNames=f"HepatoRenalIndex-{sample.fileName}",  # in the cache that all modules share
             nodeNames=sample.nodeName,
             checksums=f"SHA256:{sample.sha256}",
-            # Loaded with its ultrasound regions, which the application's reader would drop.
-            customDownloader=lambda source, name=name: _load(name, shown),
+            loadFileTypes="LiverUltrasoundFile",
             thumbnailFileName=str(thumbnail) if thumbnail.is_file() else None,
         )
-
-
-def _load(name: str, shown: Callable) -> None:
-    from .loading import loadSample
-
-    with slicer.util.tryWithErrorDisplay(_("The sample could not be loaded."), waitCursor=True):
-        shown(loadSample(slicer.mrmlScene, name))

@@ -10,36 +10,9 @@ from slicer.i18n import tr as _
 from ..imaging.image import InputError
 from ..pipeline.outputs import write_png
 from ..pipeline.overlay import draw_overlay, without_annotations
-from . import plots
+from . import layout, plots
 
-LAYOUT_ID = 40721  # any number that no other module uses
 VIEW = "Red"
-_HISTOGRAM_VIEW, _FRAMES_VIEW = "HriHistogram", "HriFrames"
-_LAYOUT = """
-<layout type="vertical" split="true">
- <item splitSize="700">
-  <view class="vtkMRMLSliceNode" singletontag="Red">
-   <property name="orientation" action="default">Axial</property>
-   <property name="viewlabel" action="default">R</property>
-   <property name="viewcolor" action="default">#F34A33</property>
-  </view>
- </item>
- <item splitSize="300">
-  <layout type="horizontal" split="true">
-   <item splitSize="500">
-    <view class="vtkMRMLPlotViewNode" singletontag="HriHistogram">
-     <property name="viewlabel" action="default">H</property>
-    </view>
-   </item>
-   <item splitSize="500">
-    <view class="vtkMRMLPlotViewNode" singletontag="HriFrames">
-     <property name="viewlabel" action="default">F</property>
-    </view>
-   </item>
-  </layout>
- </item>
-</layout>
-"""
 
 
 def showVolume(volume) -> None:
@@ -57,6 +30,19 @@ def _sliceWidget():
     return layoutManager.sliceWidget(VIEW) if layoutManager is not None else None
 
 
+def compositeNode():
+    """What the Red view shows, None where the application has no views."""
+    sliceWidget = _sliceWidget()
+    return sliceWidget.mrmlSliceCompositeNode() if sliceWidget is not None else None
+
+
+def ensureShown(volume) -> None:
+    """Show the volume, unless the Red view shows it already, perhaps enlarged."""
+    composite = compositeNode()
+    if composite is None or composite.GetBackgroundVolumeID() != volume.GetID():
+        showVolume(volume)
+
+
 def showImageOnly() -> None:
     """Show the Red view alone."""
     slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
@@ -64,17 +50,14 @@ def showImageOnly() -> None:
 
 def showImageAndPlots(scene) -> None:
     """Show the image above the plots. The plot views follow the charts from then on."""
-    layoutManager = slicer.app.layoutManager()
-    layoutNode = layoutManager.layoutLogic().GetLayoutNode()
-    if not layoutNode.IsLayoutDescription(LAYOUT_ID):
-        layoutNode.AddLayoutDescription(LAYOUT_ID, _LAYOUT)
-    layoutManager.setLayout(LAYOUT_ID)
+    layout.registerLayout()
+    slicer.app.layoutManager().setLayout(layout.LAYOUT_ID)
     connectPlotViews(scene)
 
 
 def connectPlotViews(scene) -> None:
     """Let the plot views of the layout show the charts, where both exist."""
-    for view, chart in ((_HISTOGRAM_VIEW, plots.HISTOGRAM), (_FRAMES_VIEW, plots.FRAMES)):
+    for view, chart in ((layout.HISTOGRAM_VIEW, plots.HISTOGRAM), (layout.FRAMES_VIEW, plots.FRAMES)):
         viewNode = scene.GetSingletonNode(view, "vtkMRMLPlotViewNode")
         chartNode = plots.findChart(scene, chart)
         if viewNode is not None and chartNode is not None and viewNode.GetPlotChartNodeID() != chartNode.GetID():
@@ -111,7 +94,7 @@ class CornerText:
         if sliceWidget is None:
             return
         view = sliceWidget.sliceView()
-        if self._view is not view:
+        if self._view != view:
             self.remove()
         if not text and self._actor is None:
             return

@@ -36,7 +36,7 @@ class ModuleWidget:
         self.segmentEditor = self._makeSegmentEditor()
         installer = installer or Installer()
         tell = self.ui.statusLabel.setText
-        self._measurePanel = MeasurePanel(self.ui, logic, tell, installer, views.showVolume)
+        self._measurePanel = MeasurePanel(self.ui, logic, tell, installer, views.ensureShown)
         self._advancedPanel = AdvancedPanel(self.ui, logic, tell, installer)
         self._correctPanel = CorrectPanel(self.ui, logic, tell, self.segmentEditor)
         self._panels = [

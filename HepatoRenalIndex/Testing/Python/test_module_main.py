@@ -1,0 +1,134 @@
+"""The file that the application loads: module, reader of ultrasound files, sample data, its own test."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+import types
+from pathlib import Path
+from urllib.request import url2pathname
+
+import pytest
+from desktop_double import API_FILE, MODULE, Application
+from HepatoRenalIndexLib.scene import runtime
+
+slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
+SAMPLES = MODULE / "Resources" / "SampleData"
+
+
+@pytest.fixture(scope="module")
+def scene():
+    started = runtime.start()
+    yield started.scene
+    started.scene.Clear(0)
+
+
+@pytest.fixture
+def application(scene):
+    if not API_FILE.is_file():
+        pytest.skip("the list of the application's widget classes is absent")
+    scene.Clear(0)
+    with Application(scene) as running:
+        yield running
+
+
+@pytest.fixture
+def main(application):
+    """The module's main file, as the application imports it."""
+    specification = importlib.util.spec_from_file_location("HepatoRenalIndex", MODULE / "HepatoRenalIndex.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+class Parent:
+    """What the application passes to a reader: it takes nodes and messages."""
+
+    def __init__(self):
+        self.loadedNodes: list[str] = []
+        self.messages: list[str] = []
+
+    def userMessages(self):
+        return types.SimpleNamespace(AddMessage=lambda event, text: self.messages.append(text))
+
+    def supportedNameFilters(self, path: str) -> list[str]:
+        return ["yes"] if path.endswith((".dcm", ".png")) else []
+
+
+def test_the_application_finds_only_the_classes_that_it_looks_for(main):
+    """The logic is imported when it is asked for; other names are unknown, as the application expects."""
+    assert main.HepatoRenalIndexLogic.__name__ == "HepatoRenalIndexLogic"
+    assert not hasattr(main, "HepatoRenalIndexFileWriter")
+    assert not hasattr(main, "HepatoRenalIndexFileDialog")
+
+
+def test_a_file_is_loaded_with_its_calibration_by_the_reader_of_the_module(main, scene):
+    parent = Parent()
+    reader = main.HepatoRenalIndexFileReader(parent)
+    assert reader.load({"fileName": str(SAMPLES / "clip.dcm"), "name": "a clip"})
+    (identifier,) = parent.loadedNodes
+    volume = scene.GetNodeByID(identifier)
+    assert volume.GetName() == "a clip"
+    assert volume.GetSpacing()[0] != 1.0
+    assert volume.GetAttribute("HepatoRenalIndex.Header")
+    assert scene.GetNumberOfNodesByClass("vtkMRMLSequenceBrowserNode") == 1
+    assert parent.messages == []
+
+
+def test_a_file_that_cannot_be_read_is_a_message_of_the_application(main, tmp_path):
+    damaged = tmp_path / "image.dcm"
+    damaged.write_bytes(b"nothing")
+    parent = Parent()
+    assert main.HepatoRenalIndexFileReader(parent).load({"fileName": str(damaged)}) is False
+    assert len(parent.messages) == 1
+    assert str(tmp_path) not in parent.messages[0]
+    assert parent.loadedNodes == []
+
+
+def test_the_readers_of_the_application_stay_the_first_choice(main):
+    """They have a confidence of 0.5 and more (qSlicerFileReader)."""
+    reader = main.HepatoRenalIndexFileReader(Parent())
+    assert 0 < reader.canLoadFileConfidence("a.png") < 0.5
+    assert reader.canLoadFileConfidence("a.nrrd") == 0.0
+    assert isinstance(reader.canLoadFileConfidence("a.nrrd"), float)
+    filters = reader.extensions()
+    assert isinstance(filters, list)
+    assert all(text.count("(*.") == 1 and text.endswith(")") for text in filters)
+
+
+def test_sample_data_is_registered_for_the_reader_of_the_module(main, monkeypatch):
+    """Sample Data copies the file into its cache, checks its sum and loads it with the named reader."""
+    categories, sources = [], []
+    logic = types.SimpleNamespace(
+        registerCustomSampleDataCategory=lambda category, title=None: categories.append(category),
+        registerCustomSampleDataSource=lambda **source: sources.append(source),
+    )
+    monkeypatch.setitem(sys.modules, "SampleData", types.SimpleNamespace(SampleDataLogic=logic))
+    main._onStartup()
+    assert len(sources) == 4
+    assert {source["category"] for source in sources} == set(categories)
+    assert len({source["fileNames"] for source in sources}) == 4
+    for source in sources:
+        path = Path(url2pathname(source["uris"].removeprefix("file://")))
+        algorithm, _, digest = source["checksums"].partition(":")
+        assert hashlib.new(algorithm, path.read_bytes()).hexdigest() == digest
+        assert source["loadFileTypes"] == main.HepatoRenalIndexFileReader(Parent()).fileType()
+        assert Path(source["thumbnailFileName"]).is_file()
+
+
+def test_a_layout_that_was_restored_before_the_module_knew_it_gets_its_views(application):
+    """Scenes and settings name it by number; the application shows nothing for a number that it does not know."""
+    from HepatoRenalIndexLib.module import layout
+
+    logic = slicer.vtkMRMLLayoutLogic()
+    logic.SetMRMLScene(application.scene)
+    node = logic.GetLayoutNode()
+    slicer.app.layoutManager = lambda: types.SimpleNamespace(layoutLogic=lambda: logic)
+    node.SetViewArrangement(layout.LAYOUT_ID)
+    assert application.scene.GetSingletonNode("HriFrames", "vtkMRMLPlotViewNode") is None
+    layout.registerLayout()
+    assert application.scene.GetSingletonNode("HriFrames", "vtkMRMLPlotViewNode") is not None
+    layout.registerLayout()
+    slicer.app.layoutManager = lambda: None
+    logic.SetMRMLScene(None)
