@@ -80,10 +80,20 @@ class RunningLogic(MeasurementLogic):
 
     def _onSegmented(self, found: list[SegmentedFrame]) -> None:
         run, self._run = self._run, None
+        sentence = _("The results could not be shown; the Python console has the details.")
+        try:
+            self._show(run, found)
+            sentence = ""
+        except InputError as error:
+            sentence = str(error)
+        finally:
+            self.runEnded.emit(sentence)
+
+    def _show(self, run: tuple[Source, list[int]] | None, found: list[SegmentedFrame]) -> None:
+        """Put what was found into the scene. Raises ``InputError`` where the input is no longer what was measured."""
         source = None if run is None else findSource(run[0].volume)
         if source is None or source.frameCount <= max(run[1]):
-            self.runEnded.emit(_("The image was removed or changed while it was measured."))
-            return
+            raise InputError(_("The image was removed or changed while it was measured."))
         frames = run[1]
         case = ensureCase(self.scene, source)
         before = {}
@@ -105,7 +115,6 @@ class RunningLogic(MeasurementLogic):
                 if frame != source.frame and (renamed or before[frame].liver.locked or before[frame].kidney.locked)
             ]
             self.refresh()
-        self.runEnded.emit("")
 
 
 def stateOrEmpty(case: CaseNodes, frame: int) -> FrameState:

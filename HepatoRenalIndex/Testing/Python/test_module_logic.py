@@ -448,3 +448,16 @@ def test_a_stored_calibration_keeps_width_and_height_of_a_pixel_apart():
     assert (result.calibration.x_mm, result.calibration.y_mm) == (0.45, 0.5)
     roi = result.measurement.liver.roi
     assert (roi.width, roi.height) == (round(15 / 0.45), round(15 / 0.5))
+
+
+def test_results_that_cannot_be_shown_end_the_run_with_a_sentence(session):
+    """An image that was put under a warping transform while it was measured."""
+    ended = []
+    session.logic.runEnded.connect(ended.append)
+    volume = session.load("sector")
+    warp = session.scene.AddNewNodeByClass("vtkMRMLBSplineTransformNode")
+    warp.SetAndObserveTransformFromParent(slicer.vtkOrientedBSplineTransform())
+    volume.SetAndObserveTransformNodeID(warp.GetID())
+    session.measure([sampleMasks("sector")])
+    assert len(ended) == 1
+    assert "warping transform" in ended[0]
