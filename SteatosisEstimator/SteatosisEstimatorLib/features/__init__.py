@@ -1,0 +1,1 @@
+"""What is measured on a frame that shows liver and right kidney: contrast, attenuation, deep border, vessels."""
