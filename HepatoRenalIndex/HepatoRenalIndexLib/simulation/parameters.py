@@ -46,6 +46,7 @@ class ScanParameters:
     cycles: float = 1.6  # pulse length in wavelengths, decides the axial resolution
     focus_mm: float = 90.0  # transmit focus
     beams: int = 0  # scan lines; 0 takes 224 for a sector and 256 otherwise
+    path_beams: int = 0  # the aperture averages what lies in front over this many to each side; 0 takes 6 and 9
 
     def __post_init__(self):
         positive = ("rows", "columns", "spacing_mm", "aspect", "depth_mm", "width_mm", "frequency_mhz", "aperture_mm")
@@ -137,8 +138,8 @@ class AcousticParameters:
     contrast: float = 1.0  # 0.5..1.5, factor on the contrast of all other tissue
     lung_db: float = -6.0  # haze below aerated lung, -14..-2
     specular_db: float = 10.0  # 0..18, interfaces met at a right angle
-    liver_db: float = 0.0  # this liver against others of its fat fraction, -6..6
-    liver_attenuation: float = 0.0  # likewise, dB/cm/MHz, -0.15..0.15
+    liver_db: float | None = None  # backscatter, -6..18; None takes that of the fat fraction
+    liver_attenuation: float | None = None  # dB/cm/MHz, 0.35..1.2; None takes that of the fat fraction
     vessel_fill_db: float | None = None  # off-axis echo within vessels relative to the parenchyma, -30..-3
     wall_db: float = 0.0  # portal walls of a liver without fat, on top of their own, 0..8
     beam_widening: float = 1.0  # 1..3, factor on the lateral point spread (aberration in the body wall and in fat)

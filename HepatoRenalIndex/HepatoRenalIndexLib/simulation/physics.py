@@ -38,7 +38,7 @@ def acoustic_tables(parameters: PhantomParameters) -> tuple[np.ndarray, np.ndarr
     p = parameters.acoustics
     echo = table("echo_db") * np.float32(p.contrast)
     attenuation = table("attenuation")
-    liver = steatosis_backscatter_db(p.fat_fraction) + p.liver_db
+    liver = steatosis_backscatter_db(p.fat_fraction) if p.liver_db is None else p.liver_db
     wall = ACOUSTICS[Tissue.VESSEL_WALL].echo_db * p.contrast + p.wall_db
     echo[Tissue.LIVER] = liver
     echo[Tissue.VESSEL_WALL] = liver + wall * steatosis_wall_contrast(p.fat_fraction)
@@ -49,7 +49,8 @@ def acoustic_tables(parameters: PhantomParameters) -> tuple[np.ndarray, np.ndarr
     echo[Tissue.CORTEX] = p.cortex_db
     echo[Tissue.MEDULLA] = p.cortex_db + p.medulla_db
     echo[Tissue.SINUS] = p.cortex_db + p.sinus_db
-    attenuation[[Tissue.LIVER, Tissue.VESSEL_WALL]] = steatosis_attenuation(p.fat_fraction) + p.liver_attenuation
+    rate = steatosis_attenuation(p.fat_fraction) if p.liver_attenuation is None else p.liver_attenuation
+    attenuation[[Tissue.LIVER, Tissue.VESSEL_WALL]] = rate
     return echo, attenuation
 
 
@@ -148,7 +149,7 @@ def make_echo(parameters: PhantomParameters, layout: Layout, anatomy: Anatomy, r
 
     # two-way attenuation along the beam; the aperture averages what lies in front
     rate = attenuation[tissue] * np.float32(2 * scan.frequency_mhz * layout.axial_mm / 10)
-    width = 6 if scan.shape is ProbeShape.SECTOR else 9
+    width = scan.path_beams or (6 if scan.shape is ProbeShape.SECTOR else 9)
     rate = _average_beams(rate, width)
     path = np.cumsum(rate, axis=0) - rate / 2
     contact = _beam_loss(parameters, layout)[None] - anatomy.shade_db[index]

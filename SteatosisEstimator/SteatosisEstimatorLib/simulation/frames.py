@@ -9,27 +9,16 @@ import numpy as np
 from HepatoRenalIndexLib.imaging.image import InputError
 from HepatoRenalIndexLib.simulation.parameters import AcousticParameters, PhantomParameters
 
+from .fat import beam_widening
 from .subjects import Subject
 from .views import CLIP_VIEWS, VIEWS
 
 FRAME_RATE_HZ = 30.0
 
-# portal walls stand out of a liver without fat by this more than their tissue alone, as they face the beam
-_WALL_DB = 5.0
 # the echo of a tissue that has moved this far is that of other scatterers
 _DECORRELATION_MM = 3.0
 # rad; the heart beats on the liver and the hand is not still
 _DRIFT_PER_SECOND = 2.0
-
-
-def vessel_fill_db(fat_fraction: float) -> float:
-    """Off-axis echo inside the vessels of a liver relative to its parenchyma, dB: -22 without fat, -7 with 40 %."""
-    return -22.0 + 17.0 * (1.0 - math.exp(-fat_fraction / 0.2))
-
-
-def beam_widening(fat_fraction: float, subcutaneous_mm: float) -> float:
-    """Factor on the beam width by the aberration in subcutaneous and hepatic fat, 1 to about 2."""
-    return 1.0 + 1.2 * (1.0 - math.exp(-fat_fraction / 0.25)) + 0.01 * subcutaneous_mm
 
 
 def frame_parameters(
@@ -42,7 +31,7 @@ def frame_parameters(
     """The phantoms of one view of a subject, in the order of time.
 
     A view of :data:`~.views.CLIP_VIEWS` gives ``frames`` phantoms, ``frame_rate_hz`` of them per second,
-    during which the subject breathes; the others give one. ``size`` is ``(rows, columns)``, by default the scanner's own.
+    during which the subject breathes; the others give one. ``size`` is ``(rows, columns)``, by default the scanner's.
     Raises ``InputError`` for an unknown view, fewer than one frame, or no frame rate.
     """
     if view not in VIEWS:
@@ -62,22 +51,24 @@ def frame_parameters(
         sinus_db=subject.sinus_db,
         contrast=subject.contrast,
         specular_db=subject.specular_db,
-        lung_db=float(rng.uniform(-13, -7)),
+        lung_db=float(rng.uniform(-9, -3)),  # mirror image of the liver behind the diaphragm
         liver_db=subject.liver_db,
         liver_attenuation=subject.liver_attenuation,
-        vessel_fill_db=vessel_fill_db(fat),
-        wall_db=_WALL_DB,
+        # vessels meet the beam at other angles in other planes
+        vessel_fill_db=float(min(subject.vessel_fill_db + rng.normal(0, 1.5), -3)),
+        wall_db=float(max(subject.wall_db + rng.normal(0, 1.5), 0)),
         beam_widening=beam_widening(fat, subject.fat_mm),
     )
     # what the sonographer readjusts from view to view, and how well the probe lies on the skin
-    gain = subject.gain_db + rng.normal(0, 1.2)
+    gain = subject.gain_db + rng.normal(0, 1.8)
+    tgc = subject.tgc_db_cm_mhz + rng.normal(0, 0.025)
     tgc_errors = tuple(float(v) for v in np.add(subject.tgc_errors_db, rng.normal(0, 0.6, 8)))
     contact = rng.gamma(1.5, 2.0, 2) + (subject.intercostal_contact_db * rng.uniform(0.3, 1, 2) * scene.intercostal)
     small = size is not None and scanner.scan(scene.depth_mm, size).beams > 0
     receiver = replace(
         scanner.receiver,
         gain_db=float(gain),
-        tgc_db_cm_mhz=subject.tgc_db_cm_mhz,
+        tgc_db_cm_mhz=float(tgc),
         tgc_errors_db=tgc_errors,
         noise_db=scanner.noise_db,
         clutter_db=float(rng.uniform(-12, -3)),

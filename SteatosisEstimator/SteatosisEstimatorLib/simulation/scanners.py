@@ -11,7 +11,7 @@ from HepatoRenalIndexLib.simulation.parameters import DisplayParameters, Receive
 
 # an image with fewer rows than this is computed with few beams and one look, which is all it can show
 _SMALL_ROWS = 300
-_SMALL_BEAMS = 124  # with its padding a number of beams that the Fourier transform likes
+_SMALL_BEAMS, _BEAMS = 124, 248  # with their padding numbers of beams that the Fourier transform likes
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,16 @@ class Scanner:
         rows, columns = size or (self.rows, self.columns)
         extent = 2 * (self.near_radius_mm + depth_mm) * np.sin(self.half_angle)
         room = 2 * (0.5 - abs(self.center - 0.5))
-        # the screen's graphics need a rim, but a narrow image has none to give
-        height = depth_mm + self.near_radius_mm * (1 - np.cos(self.half_angle))
-        spacing = max(depth_mm / (rows * self.fill), extent / (columns * room * 0.97))
-        top = (rows - height / spacing) * 0.4 if height / spacing < rows else 2.0
+        # the edges of a curved array lie above its middle
+        bulge = self.near_radius_mm * (1 - np.cos(self.half_angle))
+        height = depth_mm + bulge
+        spacing = max(height / (rows * self.fill), extent / (columns * room * 0.97))
+        top = (rows - height / spacing) * 0.4 + bulge / spacing
         cycles = self.cycles
         small = rows < _SMALL_ROWS
+        beams = _SMALL_BEAMS if small else _BEAMS
+        # distance between beams half way down, where the aperture has narrowed to half on its way to the focus
+        between = 2 * self.half_angle * (self.near_radius_mm + 0.5 * depth_mm) / beams
         if small:
             # a pulse shorter than the pixels would only alias
             cycles = max(cycles, 1.6 * spacing * self.frequency_mhz / 1.54)
@@ -59,7 +63,7 @@ class Scanner:
             columns=columns,
             spacing_mm=float(spacing),
             center_x=float(columns * self.center),
-            top_y=float(max(top, 2.0)),
+            top_y=float(top),
             depth_mm=float(depth_mm),
             near_radius_mm=self.near_radius_mm,
             angle_min=-self.half_angle,
@@ -68,7 +72,8 @@ class Scanner:
             aperture_mm=self.aperture_mm,
             cycles=float(cycles),
             focus_mm=float(0.6 * depth_mm),
-            beams=_SMALL_BEAMS if small else 0,
+            beams=beams,
+            path_beams=max(round(0.5 * self.aperture_mm / between), 1),
         )
 
     @property

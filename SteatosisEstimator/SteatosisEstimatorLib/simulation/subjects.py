@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from HepatoRenalIndexLib.imaging.image import InputError
-from HepatoRenalIndexLib.simulation.tissues import NORMAL_LIVER_ATTENUATION, steatosis_attenuation
 
+from .fat import attenuation_db_cm_mhz, backscatter_db, vessel_fill_db
 from .scanners import SCANNERS, Scanner, scanner_of
 
 # Quantiles of PDFF in percent. 31 % lie below 5 %, as among the 204 adults of Lin et al. (Clin Gastroenterol Hepatol
@@ -17,6 +17,8 @@ from .scanners import SCANNERS, Scanner, scanner_of
 _CLINIC_SHARES = (0.0, 0.31, 0.509, 0.971, 1.0)
 _CLINIC_PERCENT = (1.0, 5.0, 10.0, 30.0, 40.0)
 _GOLDEN = 0.6180339887498949
+# walls of portal veins face the beam more often than not: they stand out by this more than their tissue alone
+_WALL_DB = 4.0
 
 
 def clinic_fat_percent(share: float) -> float:
@@ -36,8 +38,8 @@ FatPercent = Callable[[float], float] | Sequence[float]
 class Subject:
     """One simulated subject with everything that its views have in common. Lengths in mm, levels in dB.
 
-    ``seed`` with the name of a view decides what is new in each view. ``liver_db`` and ``liver_attenuation`` are this
-    liver's departure from the mean of its fat fraction, ``gain_db`` and ``tgc_db_cm_mhz`` the examiner's setting.
+    ``seed`` with the name of a view decides what is new in each view. ``liver_db`` is this liver's backscatter above
+    that of a normal one, ``liver_attenuation`` in dB/cm/MHz; ``gain_db`` and ``tgc_db_cm_mhz`` are the examiner's.
     """
 
     name: str
@@ -62,6 +64,8 @@ class Subject:
     medulla_db: float
     sinus_db: float
     contrast: float
+    wall_db: float
+    vessel_fill_db: float
     specular_db: float
     gain_db: float
     tgc_db_cm_mhz: float
@@ -92,7 +96,7 @@ def _subject(index: int, seed: int, fat_percent: float, scanner: Scanner) -> Sub
     fibrotic = rng.random() < 0.08 + 0.5 * min(fat, 0.3)
     half_length = size * rng.uniform(47, 57)
     # the examiner turns the gain down for a bright liver, and TGC up for an attenuating one, by some part
-    excess = steatosis_attenuation(fat) - NORMAL_LIVER_ATTENUATION
+    excess = attenuation_db_cm_mhz(fat) - attenuation_db_cm_mhz(0)
     return Subject(
         name=f"S{index + 1:03d}",
         seed=(seed, index),
@@ -102,8 +106,8 @@ def _subject(index: int, seed: int, fat_percent: float, scanner: Scanner) -> Sub
         skin_mm=float(rng.uniform(1.5, 2.5)),
         fat_mm=float(np.clip(subcutaneous, 4, 32)),
         muscle_mm=float(rng.uniform(6, 14)),
-        liver_db=float(rng.normal(0, 1.6) + 1.2 * fibrotic),
-        liver_attenuation=float(rng.normal(0, 0.045) - 0.02 * fibrotic),
+        liver_db=float(backscatter_db(fat) + rng.normal(0, 1.6) + 1.2 * fibrotic),
+        liver_attenuation=float(max(attenuation_db_cm_mhz(fat) + rng.normal(0, 0.05), 0.4)),
         coarseness_db=float(rng.uniform(1.4, 2.4) if fibrotic else rng.uniform(0.5, 1.1)),
         border_roughness_mm=float(rng.uniform(0.4, 1.0) if fibrotic else rng.uniform(0.0, 0.15)),
         kidney_half_length=float(half_length),
@@ -116,6 +120,8 @@ def _subject(index: int, seed: int, fat_percent: float, scanner: Scanner) -> Sub
         medulla_db=float(rng.uniform(-5, -1)),
         sinus_db=float(rng.uniform(3.5, 8)),
         contrast=float(rng.uniform(0.8, 1.15)),
+        wall_db=float(max(_WALL_DB + rng.normal(0, 2.0), 0)),
+        vessel_fill_db=float(min(vessel_fill_db(fat) + rng.normal(0, 2.0), -3)),
         specular_db=float(rng.uniform(7, 14)),
         gain_db=float(rng.normal(0.5, 2.2) - 14 * min(fat, 0.3) * rng.uniform(0.2, 1.2)),
         tgc_db_cm_mhz=float(0.52 + 0.5 * excess * rng.uniform(0.1, 1.0) + rng.normal(0, 0.02)),
@@ -142,8 +148,9 @@ def make_subjects(
     devices = [scanner_of(name) for name in names]
     first = np.random.default_rng([seed, 2]).random()
     if callable(fat_percent):
-        # steps of the golden ratio: any number of subjects, and any scanner's share of them, covers the whole range
-        values = [float(fat_percent((first + index * _GOLDEN) % 1.0)) for index in range(count)]
+        # steps of the golden ratio on each scanner: any number of its subjects covers the whole range evenly
+        turns = [divmod(index, len(devices)) for index in range(count)]
+        values = [float(fat_percent((first + turn * _GOLDEN + k / len(devices)) % 1.0)) for turn, k in turns]
     else:
         values = [float(value) for value in fat_percent]
         if len(values) != count:

@@ -148,9 +148,9 @@ def _with_kidney(
     liver_y = wall + 0.45 * (kidney.y - wall)
     liver = _liver(
         subject,
-        x=float(kidney.x + rng.uniform(0.75, 1.05) * kidney.half_length),
+        x=float(kidney.x + rng.uniform(0.35, 0.65) * kidney.half_length),
         y=float(liver_y),
-        half_width=float(subject.size * rng.uniform(72, 88)),
+        half_width=float(subject.size * rng.uniform(84, 98)),
         half_height=float(rng.uniform(1.25, 1.5) * (kidney.y - liver_y)),
         interface_slope=float(rng.uniform(-0.4, 0.0)),
         hepatic_veins=int(rng.integers(1, 4)),
@@ -221,9 +221,9 @@ def _hepatic_veins(subject: Subject, rng: np.random.Generator) -> ViewScene:
     tubes = [
         ([(-1, 2, cava), (1, -1, cava)], 0.6),  # the vena cava, cut across
         ([(-5, -5, 5.0), (-24, -16, 4.3), (-44, -22, 3.4), (-66, -32, 2.4)], 0.0),  # right
-        ([(-1, -8, 4.8), (-6, -26, 4.2), (-14, -46, 3.2), (-22, -62, 2.2)], 0.0),  # middle
+        ([(-1, -8, 4.8), (-8, -24, 4.2), (-20, -42, 3.2), (-33, -57, 2.2)], 0.0),  # middle
         ([(5, -6, 4.4), (18, -20, 3.8), (32, -36, 2.8), (42, -48, 2.0)], 0.0),  # left
-        ([(-30, -18, 2.4), (-42, -36, 1.8), (-52, -44, 1.4)], 0.0),  # tributary of the right
+        ([(-36, -19, 2.4), (-50, -32, 1.8), (-62, -38, 1.4)], 0.0),  # tributary of the right
     ]
     vessels = _placed(subject, rng, (float(rng.uniform(5, 20)), deep), tubes)
     far = deep + rng.uniform(14, 20)
@@ -244,9 +244,9 @@ def _right_portal_vein(subject: Subject, rng: np.random.Generator) -> ViewScene:
     wall = subject.wall_mm
     level = wall + subject.size * rng.uniform(52, 64)
     tubes = [
-        ([(44, 10, 6.5), (26, 4, 6.2), (6, 0, 5.8), (-14, 0, 5.2)], 1.9),  # main and right portal vein
-        ([(-14, 0, 4.2), (-26, -12, 3.5), (-38, -30, 2.4)], 1.5),  # anterior branch
-        ([(-14, 0, 4.4), (-30, 8, 3.8), (-50, 18, 2.6)], 1.6),  # posterior branch
+        ([(44, 10, 6.5), (26, 4, 6.2), (6, 0, 5.8), (-14, 0, 5.2)], 1.6),  # main and right portal vein
+        ([(-14, 0, 4.2), (-26, -12, 3.5), (-38, -30, 2.4)], 1.3),  # anterior branch
+        ([(-14, 0, 4.4), (-30, 8, 3.8), (-50, 18, 2.6)], 1.4),  # posterior branch
         ([(36, 36, 9.5), (38, 37, 9.5)], 0.6),  # vena cava
         ([(-20, -34, 2.6), (-8, -40, 2.4)], 0.0),  # hepatic vein, cut obliquely
     ]
@@ -269,7 +269,7 @@ def _right_posterior_portal_vein(subject: Subject, rng: np.random.Generator) -> 
     wall = subject.wall_mm
     level = wall + subject.size * rng.uniform(46, 56)
     tubes = [
-        ([(20, -6, 5.0), (6, 0, 4.8), (-10, 8, 4.3), (-28, 22, 3.4), (-44, 40, 2.4)], 1.7),
+        ([(20, -6, 5.0), (6, 0, 4.8), (-10, 8, 4.3), (-28, 22, 3.4), (-44, 40, 2.4)], 1.5),
         ([(-12, 10, 3.0), (-30, 8, 2.5), (-50, 12, 1.7)], 1.4),  # segment VI branch
         ([(14, 26, 2.8), (24, 40, 3.4), (30, 54, 4.0)], 0.0),  # right hepatic vein on its way back
     ]

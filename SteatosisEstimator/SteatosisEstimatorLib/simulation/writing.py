@@ -15,7 +15,6 @@ from HepatoRenalIndexLib.imaging.image import InputError
 from HepatoRenalIndexLib.simulation.parameters import PhantomParameters
 from HepatoRenalIndexLib.simulation.phantom import Phantom, simulate
 from HepatoRenalIndexLib.simulation.sample_dicom import Encoding, SeriesLabels, write_frames
-from HepatoRenalIndexLib.simulation.tissues import steatosis_attenuation, steatosis_backscatter_db
 from PIL import Image
 
 from .frames import FRAME_RATE_HZ, frame_parameters
@@ -140,8 +139,8 @@ def _truth(people: Sequence[Subject]) -> str:
         (
             p.name,
             f"{p.fat_percent:.2f}",
-            f"{steatosis_attenuation(p.fat_fraction) + p.liver_attenuation:.3f}",
-            f"{steatosis_backscatter_db(p.fat_fraction) + p.liver_db:.2f}",
+            f"{p.liver_attenuation:.3f}",
+            f"{p.liver_db:.2f}",
             f"{p.cortex_db:.2f}",
             f"{p.coarseness_db:.2f}",
             f"{p.wall_mm:.1f}",
