@@ -176,8 +176,9 @@ class HepatoRenalIndexTest(ScriptedLoadableModuleTest):
 
     def runTest(self) -> None:
         """Run everything; the parts with the network only where PyTorch is installed."""
-        self.setUp()
-        self.test_HepatoRenalIndex()
+        for test in (self.test_HepatoRenalIndex, self.test_HepatoRenalIndexPanel):
+            self.setUp()
+            test()
 
     def test_HepatoRenalIndex(self) -> None:
         """A sample case measured, corrected, undone, deleted, closed."""
@@ -186,3 +187,20 @@ class HepatoRenalIndexTest(ScriptedLoadableModuleTest):
 
         skipped = SelfTest(HepatoRenalIndexLogic(), self.delayDisplay).run()
         self.delayDisplay(_("Test passed") if not skipped else _("Test passed; left out: ") + ", ".join(skipped))
+
+    def test_HepatoRenalIndexPanel(self) -> None:
+        """The buttons of the panel, pressed one after the other."""
+        from HepatoRenalIndexLib.module.panelTest import PanelTest
+
+        if slicer.util.mainWindow() is None:
+            self.skipTest("the application runs without its main window")
+        slicer.util.selectModule("HepatoRenalIndex")
+        panel = slicer.util.getModuleWidget("HepatoRenalIndex").panel
+        PanelTest(panel, _processEvents, self.delayDisplay).run()
+        self.delayDisplay(_("Test passed"))
+
+
+def _processEvents() -> None:
+    """Let the application do what waits, and what that leads to."""
+    for _round in range(20):
+        slicer.app.processEvents()

@@ -56,6 +56,15 @@ class Widget:
         for slot in self._slots.get(signal, ()):
             slot(*arguments)
 
+    def click(self) -> None:
+        """As with the mouse; a check box changes its state first."""
+        if self._values["enabled"]:
+            checked = not self._values.get("checked", False)
+            if self._kind == "QCheckBox":
+                self._values["checked"] = checked
+            self.fire("clicked()")
+            self.fire("clicked(bool)", checked)
+
     def value(self, name: str):
         """What was last set."""
         return self._values.get(name)

@@ -333,3 +333,11 @@ def test_the_panel_rests_while_another_module_is_open(application, opened):
     opened.enter()
     application.queue.run()
     assert application.widgets["hriLabel"].value("text") != before
+
+
+def test_the_panel_passes_the_test_that_the_application_runs_on_it(application, opened):
+    from HepatoRenalIndexLib.module.panelTest import PanelTest
+
+    steps = []
+    PanelTest(opened.panel, application.queue.run, steps.append).run()
+    assert len(steps) == 7
