@@ -35,8 +35,9 @@ class Exclusion:
     def __str__(self) -> str:
         named = (f"image {self.image}", self.image), (f"reader {self.reader}", self.reader)
         names = [text for text, name in (*named, (f"session {self.session}", self.session)) if name]
-        sentence = f"{', '.join(names)}: {self.reason}" if names else self.reason
-        return sentence[0].upper() + sentence[1:].removesuffix(".") + "."
+        about = ", ".join(names)
+        sentence = f"{about[0].upper()}{about[1:]}: {self.reason}" if names else self.reason
+        return sentence.removesuffix(".") + "."
 
     def row(self) -> dict[str, str]:
         """The row of ``excluded.csv``, with ``EXCLUSION_COLUMNS``."""
@@ -197,7 +198,7 @@ def read_answers(path: str | os.PathLike) -> AnswerTable:
             try:
                 answer = _answer(row, columns)
             except ValueError as error:
-                excluded.append(Exclusion(f"line {rows.line_num}: {error}"))
+                excluded.append(Exclusion(f"Line {rows.line_num}: {error}"))
                 continue
             if answer is not None:
                 answers.append(answer)

@@ -5,11 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..agreement.answers import AnswerTable, read_answers
 from ..agreement.comparison import StudySettings
-from ..agreement.report import analyze_file
+from ..agreement.report import analyze_table
 from ..statistics.icc import IccForm
+from ..study.collect import study_answers
+from ..study.definition import open_study
+from .measure import progress_bar
 
 EPILOG = """\
+STUDY is the folder of a study (liver-ultrasound study). CSV is a table instead.
+
 columns of the table, one row per image, reader and session:
   reader                       name of the reader; "algorithm" for the automatic measurement
   image, or patient and frame  which image
@@ -25,9 +31,12 @@ files written:
   OUT/agreement_details.csv
                          the same with all intervals, proportional bias and missing answers
   OUT/icc_forms.csv      all six forms of the intraclass correlation
+  OUT/within_readers.csv, OUT/between_readers.csv
+                         the tables of Cha et al. 2021 (Tables 2 and 3)
   OUT/roi_overlap.csv    overlap and distance of the readers' ROIs, where the table has them
+  OUT/excluded.csv       every answer left out: image, reader, session, reason
   OUT/report.html        tables and plots in one file
-  OUT/plots/*.svg        each plot as a file
+  OUT/plots/*.svg, *.png each plot as a file
 """
 
 
@@ -40,7 +49,8 @@ def add_parser(commands) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("table", type=Path, metavar="CSV", help="table of the readers' answers")
+    parser.add_argument("source", type=Path, metavar="STUDY_OR_CSV", help="folder of a study, or table of answers")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="where the study's images lie, if they were moved")
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="OUT", help="folder for the results")
     default = IccForm.TWO_WAY_RANDOM_SINGLE
     parser.add_argument(
@@ -56,11 +66,20 @@ def add_parser(commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     settings = StudySettings(form=IccForm(arguments.form), seed=arguments.seed)
-    study = analyze_file(arguments.table, arguments.output, settings)
+    study = analyze_table(_table(arguments), arguments.output, settings)
     for comparison in study.comparisons:
         if comparison.quantity == "hri":
             print(f"{comparison.name}: {comparison.form.value} of the HRI {comparison.icc} {comparison.word}")
+    for remark in study.table.remarks:
+        print(remark)
     for sentence in study.excluded:
         print(f"Left out: {sentence}")
     print(f"Report: {arguments.output / 'report.html'}")
     return 0
+
+
+def _table(arguments: argparse.Namespace) -> AnswerTable:
+    if not arguments.source.is_dir():
+        return read_answers(arguments.source)
+    with progress_bar() as progress:
+        return study_answers(open_study(arguments.source, arguments.images), progress).table

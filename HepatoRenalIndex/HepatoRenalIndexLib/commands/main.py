@@ -46,7 +46,7 @@ def _run(arguments: Sequence[str] | None, more: Sequence[AddParser]) -> int:
 
 def make_parser(more: Sequence[AddParser] = ()) -> argparse.ArgumentParser:
     """The parser of all commands; ``run`` of what it returns is the command. ``more`` as in :func:`main`."""
-    from . import agreement, benchmark, demo, measure, validate
+    from . import agreement, benchmark, demo, measure, study, validate
 
     parser = argparse.ArgumentParser(
         prog="liver-ultrasound",
@@ -55,7 +55,7 @@ def make_parser(more: Sequence[AddParser] = ()) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (measure, demo, agreement, benchmark, validate):
+    for command in (measure, demo, study, agreement, benchmark, validate):
         command.add_parser(commands)
     for add_parser in more:
         add_parser(commands)

@@ -44,7 +44,7 @@ def add_parser(commands) -> None:
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="OUT", help="folder for the results")
     parser.add_argument(
         "--spacing",
-        type=_spacing,
+        type=spacing_argument,
         metavar="MM",
         help="size of a pixel in mm, for all files; without it the header or the ruler in the image gives it",
     )
@@ -57,7 +57,7 @@ def add_parser(commands) -> None:
     )
     parser.add_argument(
         "--frames",
-        type=_frames,
+        type=frames_argument,
         default="all",
         metavar="WHICH",
         help="frames of a clip: all, first, or the number of one, counted from 0 (default: all)",
@@ -144,7 +144,8 @@ def progress_bar() -> Iterator[Progress]:
         yield progress
 
 
-def _spacing(text: str) -> float:
+def spacing_argument(text: str) -> float:
+    """The size of a pixel that a user gave."""
     try:
         value = float(text)
     except ValueError:
@@ -156,7 +157,8 @@ def _spacing(text: str) -> float:
     return value
 
 
-def _frames(text: str) -> str | int:
+def frames_argument(text: str) -> str | int:
+    """Which frames of a clip a user wants: ``all``, ``first`` or a number."""
     if text in ("all", "first"):
         return text
     if text.isdecimal():

@@ -55,8 +55,8 @@ class StudyImage:
     calibration: Calibration
     roi_width: int
     roi_height: int
-    scan: Mapping[str, Any] = field(repr=False)
-    sector: str = field(repr=False)
+    scan: Mapping[str, Any] = field(repr=False, compare=False)
+    sector: str = field(repr=False, compare=False)
 
     def geometry(self) -> ScanGeometry:
         """The scan geometry as found when the study was created; its mask is what readers are shown."""

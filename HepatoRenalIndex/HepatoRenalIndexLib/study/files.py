@@ -42,8 +42,9 @@ class SessionFile:
 
     @property
     def last_time(self) -> datetime:
-        """When the last answer or skip was given; the start of the session without any."""
-        times = [record["time"] for record in self.journal.records if record["type"] in (ANSWER, SKIP, SESSION)]
+        """When the last answer or skip was given; the start of the session where none has a time."""
+        kinds = (ANSWER, SKIP, SESSION)
+        times = [record["time"] for record in self.journal.records if record["type"] in kinds and "time" in record]
         return parse_time(times[-1])
 
 

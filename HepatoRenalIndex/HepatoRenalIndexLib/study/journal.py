@@ -72,6 +72,12 @@ def line_of(record: Record) -> bytes:
     return json.dumps(record, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
 
 
+def chained(last: Record | None, content: Record, done: int) -> Record:
+    """The record that follows ``last`` (``None`` for the first one)."""
+    record = {"n": last["n"] + 1 if last else 0, **content, "done": done, "previous": last["sha256"] if last else START}
+    return record | {"sha256": checksum(record)}
+
+
 class JournalWriter:
     """Appends records; each is on the disk before :meth:`append` returns."""
 
@@ -105,9 +111,7 @@ class JournalWriter:
     def append(self, content: Record, done: int) -> Record:
         """Write one record; returns it as written. Raises :class:`InputError` if another program writes as well."""
         first = self._last is None
-        record = {"n": 0 if first else self._last["n"] + 1, **content, "done": done}
-        record["previous"] = START if first else self._last["sha256"]
-        record["sha256"] = checksum(record)
+        record = chained(self._last, content, done)
         try:
             with self._path.open("xb" if first else "r+b") as file:
                 if file.seek(0, os.SEEK_END) != self._size:
@@ -159,7 +163,10 @@ def _parse(line: bytes) -> Record | None:
 
 def _is_sound(record: Record) -> bool:
     """Whether a record has the fields of every record and its own checksum is right."""
-    if not isinstance(record.get("n"), int) or not isinstance(record.get("done"), int):
+    fields = {"n": int, "done": int, "type": str, "previous": str}
+    if not all(isinstance(record.get(name), kind) for name, kind in fields.items()):
+        return False
+    if record["type"] in (ANSWER, SKIP) and not isinstance(record.get("image"), str):
         return False
     try:
         return record.get("sha256") == checksum(record)

@@ -191,7 +191,7 @@ class ReadingSession:
         Raises :class:`InputError` for ROIs of another size, outside the insonated area, or that give no index.
         """
         measured = measure_rois(self._source(), self.image, liver, kidney)
-        return _reading(self.image.id, measured)
+        return reading_from(self.image.id, measured)
 
     def answer(self, liver: Roi, kidney: Roi) -> Reading:
         """Store the answer to the image on show and go on. An earlier answer stays in the file, superseded."""
@@ -324,7 +324,8 @@ def begin_folder(study: ReaderStudy) -> None:
             raise InputError("The study folder cannot be written; check space and permission.") from error
 
 
-def _reading(image: str, measured: HepatoRenalMeasurement) -> Reading:
+def reading_from(image: str, measured: HepatoRenalMeasurement) -> Reading:
+    """A measurement of an image as an answer."""
     return Reading(
         image=image,
         liver=measured.liver.roi,
@@ -344,7 +345,8 @@ def _check_interval(study: ReaderStudy, reader: str, session: int, now: datetime
             continue
         if file.reader != reader:
             raise InputError(f"There is a reader {file.reader} already; names must differ by more than case.")
-        others.append(file)
+        if file.journal.header.get("how") == MARKED:  # of a table from elsewhere nobody knows when it was made
+            others.append(file)
     if not others:
         return {}
     latest = max(file.last_time for file in others)
