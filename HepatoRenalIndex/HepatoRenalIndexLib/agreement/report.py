@@ -18,15 +18,18 @@ from .tables import (
     DETAIL_COLUMNS,
     FORM_COLUMNS,
     OVERLAP_COLUMNS,
+    PAIR_COLUMNS,
     agreement_rows,
     csv_text,
     form_rows,
+    pair_rows,
 )
 
 REPORT_NAME = "report.html"
 WITHIN_NAME, BETWEEN_NAME = "within_readers.csv", "between_readers.csv"
 DETAILS_NAME = "agreement_details.csv"
 EXCLUDED_NAME = "excluded.csv"
+PAIRS_NAME = "pairs.csv"
 _OVERLAP_NAME = "roi_overlap.csv"
 
 
@@ -72,6 +75,7 @@ def _write(study: Study, out: Path) -> None:
         WITHIN_NAME: _grouped_csv(within_table(study.comparisons)),
         BETWEEN_NAME: _grouped_csv(between_table(study.comparisons)),
         EXCLUDED_NAME: csv_text(EXCLUSION_COLUMNS, (exclusion.row() for exclusion in study.table.exclusions)),
+        PAIRS_NAME: csv_text(PAIR_COLUMNS, pair_rows(study.comparisons)),
         REPORT_NAME: report_html(study),
     }
     pairs = [comparison for comparison in study.comparisons if comparison.bland_altman is not None]

@@ -36,6 +36,12 @@ FORM_COLUMNS = (
 )
 OVERLAP_COLUMNS = ("comparison", "organ", "n", "median_distance_px", "mean_jaccard", "share_overlapping")
 
+# the values behind every comparison of two raters
+PAIR_COLUMNS = (
+    *("comparison", "quantity", "patient", "image", "first_rater", "second_rater", "first", "second"),
+    *("mean", "difference"),
+)
+
 Row = dict[str, object]
 
 
@@ -62,6 +68,27 @@ def agreement_rows(comparisons: Iterable[Comparison]) -> list[Row]:
             row |= _limits("slope", c.bland_altman.slope) | {"slope_p": c.bland_altman.slope_p}
         rows.append({name: row.get(name) for name in DETAIL_COLUMNS})
     return rows
+
+
+def pair_rows(comparisons: Iterable[Comparison]) -> list[Row]:
+    """The two values of every image that both raters measured, with ``PAIR_COLUMNS``; first minus second."""
+    return [
+        {
+            "comparison": c.name,
+            "quantity": c.quantity,
+            "patient": str(patient),
+            "image": image,
+            "first_rater": c.raters[0],
+            "second_rater": c.raters[1],
+            "first": first,
+            "second": second,
+            "mean": (first + second) / 2,
+            "difference": first - second,
+        }
+        for c in comparisons
+        if c.bland_altman is not None
+        for image, patient, (first, second) in zip(c.images, c.patients, c.ratings.tolist(), strict=True)
+    ]
 
 
 def form_rows(comparisons: Iterable[Comparison]) -> list[Row]:

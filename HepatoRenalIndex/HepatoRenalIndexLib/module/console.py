@@ -12,9 +12,11 @@ from ..pipeline.measure import MeasurementSettings
 from ..pipeline.outputs import MEASUREMENTS_NAME, Row
 from . import loading, resultTable
 from .correcting import CorrectingLogic
+from .marking import MarkingLogic
 from .process import JobProcess
 from .segmenting import describeSettings
 from .signal import Signal
+from .studyWork import StudyWork
 
 
 class ConsoleLogic(CorrectingLogic):
@@ -38,10 +40,22 @@ class ConsoleLogic(CorrectingLogic):
         parameters.liverRoi.SetCenter(x - 5, y, z)
         logic.refreshAll()
         print(logic.shown.result.measurement.hri)
+
+    Reader studies are under ``logic.marking`` (:class:`MarkingLogic`: a reader's session) and ``logic.study``
+    (:class:`StudyWork`: create a study, let the algorithm read it, compare the answers)::
+
+        logic.study.create("/data/study", ["/data/images"])
+        logic.marking.start("/data/study", "A", 1)
+        logic.marking.place("liver", 320, 180)
+        logic.marking.place("kidney", 240, 190)
+        logic.marking.next()
+        print(logic.study.compare("/data/study"))
     """
 
     def __init__(self, scene, parameters, schedule=None, process=None, batchProcess: JobProcess | None = None):
         super().__init__(scene, parameters, schedule, process)
+        self.marking = MarkingLogic(scene, schedule)
+        self.study = StudyWork(scene, parameters)
         self.batchEnded = Signal()  # a sentence, empty on success
         self._batchProcess = batchProcess or JobProcess()
         self._batchProcess.progressed.connect(self.progressed.emit)
@@ -122,4 +136,11 @@ class ConsoleLogic(CorrectingLogic):
 
     def close(self) -> None:
         self.cancelBatch()
+        self.study.cancel()
+        self.marking.stop()
         super().close()
+
+    def _onSceneClose(self, caller=None, event=None) -> None:
+        self.marking.abandon()
+        self.study.forget()
+        super()._onSceneClose(caller, event)

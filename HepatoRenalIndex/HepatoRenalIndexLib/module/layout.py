@@ -1,11 +1,12 @@
-"""The module's layout of views: the image above the plots."""
+"""The module's layouts of views: the image above two plots, of the measurement or of the agreement of readers."""
 
 from __future__ import annotations
 
 import slicer
 
-LAYOUT_ID = 40721  # any number that no other module uses
+LAYOUT_ID, AGREEMENT_LAYOUT_ID = 40721, 40722  # any numbers that no other module uses
 HISTOGRAM_VIEW, FRAMES_VIEW = "HriHistogram", "HriFrames"
+SCATTER_VIEW, BLAND_ALTMAN_VIEW = "HriScatter", "HriBlandAltman"
 _LAYOUT = """
 <layout type="vertical" split="true">
  <item splitSize="700">
@@ -18,23 +19,27 @@ _LAYOUT = """
  <item splitSize="300">
   <layout type="horizontal" split="true">
    <item splitSize="500">
-    <view class="vtkMRMLPlotViewNode" singletontag="HriHistogram">
-     <property name="viewlabel" action="default">H</property>
+    <view class="vtkMRMLPlotViewNode" singletontag="{left}">
+     <property name="viewlabel" action="default">{leftLabel}</property>
     </view>
    </item>
    <item splitSize="500">
-    <view class="vtkMRMLPlotViewNode" singletontag="HriFrames">
-     <property name="viewlabel" action="default">F</property>
+    <view class="vtkMRMLPlotViewNode" singletontag="{right}">
+     <property name="viewlabel" action="default">{rightLabel}</property>
     </view>
    </item>
   </layout>
  </item>
 </layout>
 """
+_LAYOUTS = {
+    LAYOUT_ID: _LAYOUT.format(left=HISTOGRAM_VIEW, leftLabel="H", right=FRAMES_VIEW, rightLabel="F"),
+    AGREEMENT_LAYOUT_ID: _LAYOUT.format(left=SCATTER_VIEW, leftLabel="S", right=BLAND_ALTMAN_VIEW, rightLabel="B"),
+}
 
 
 def registerLayout() -> None:
-    """Make the layout known to the application.
+    """Make the layouts known to the application.
 
     Done when the application starts: scenes and settings name a layout by its number, and with an unknown one the
     application shows no views at all.
@@ -43,7 +48,8 @@ def registerLayout() -> None:
     if layoutManager is None:
         return
     layoutNode = layoutManager.layoutLogic().GetLayoutNode()
-    if not layoutNode.IsLayoutDescription(LAYOUT_ID):
-        layoutNode.AddLayoutDescription(LAYOUT_ID, _LAYOUT)
-    if layoutNode.GetViewArrangement() == LAYOUT_ID:  # restored from the settings before it was known
-        layoutNode.SetViewArrangement(LAYOUT_ID)
+    for identifier, description in _LAYOUTS.items():
+        if not layoutNode.IsLayoutDescription(identifier):
+            layoutNode.AddLayoutDescription(identifier, description)
+        if layoutNode.GetViewArrangement() == identifier:  # restored from the settings before it was known
+            layoutNode.SetViewArrangement(identifier)

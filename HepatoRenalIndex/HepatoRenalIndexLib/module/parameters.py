@@ -37,6 +37,8 @@ class HepatoRenalIndexParameterNode:
     keepAnnotations - Pictures keep what the scanner wrote beside the image, a patient's name included.
     device - Where the network runs.
     modelFolder - MONAI bundle to use; empty for the one of the extension.
+    studyFolder - Folder of the reader study.
+    studyReader, studySession - Who reads it, for the how manieth time.
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
@@ -56,3 +58,6 @@ class HepatoRenalIndexParameterNode:
     keepAnnotations: bool = False
     device: Annotated[str, Choice(list(DEVICE_CHOICES))] = "auto"
     modelFolder: str = ""
+    studyFolder: str = ""
+    studyReader: str = ""
+    studySession: Annotated[int, WithinRange(1, 99)] = 1

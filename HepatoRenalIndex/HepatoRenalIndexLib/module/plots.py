@@ -15,6 +15,7 @@ from ..scene.rois import KIDNEY_ROI_NAME, LIVER_ROI_NAME, ROI_COLORS
 PLOT_ATTRIBUTE = "HepatoRenalIndex.Plot"
 HISTOGRAM = "histogram"
 FRAMES = "frames"
+SCATTER, BLAND_ALTMAN = "scatter", "bland-altman"  # of two raters, see agreementPlots
 BIN_WIDTH = 4  # gray levels
 _SHOWN_COLOR = (0.9, 0.2, 0.2)
 _LINE_COLOR = (0.15, 0.35, 0.7)
@@ -35,12 +36,12 @@ def updateHistogram(scene, result: FrameResult | None):
             values = statistics.roi.values(result.image.pixels)
             counts, _edges = np.histogram(values, bins=centers.size, range=(0, 256))
             columns[name] = 100.0 * counts / values.size
-    table = _table(scene, HISTOGRAM, columns)
+    table = plotTable(scene, HISTOGRAM, columns)
     series = [
-        _series(scene, HISTOGRAM, "liver", _("Liver ROI"), table, "gray_level", ROI_COLORS[LIVER_ROI_NAME]),
-        _series(scene, HISTOGRAM, "kidney", _("Kidney ROI"), table, "gray_level", ROI_COLORS[KIDNEY_ROI_NAME]),
+        plotSeries(scene, HISTOGRAM, "liver", _("Liver ROI"), table, "gray_level", ROI_COLORS[LIVER_ROI_NAME]),
+        plotSeries(scene, HISTOGRAM, "kidney", _("Kidney ROI"), table, "gray_level", ROI_COLORS[KIDNEY_ROI_NAME]),
     ]
-    return _chart(scene, HISTOGRAM, _("Brightness in the ROIs"), _("Gray level"), _("Pixels (%)"), series)
+    return plotChart(scene, HISTOGRAM, _("Brightness in the ROIs"), _("Gray level"), _("Pixels (%)"), series)
 
 
 def updateFramesPlot(scene, hriOfFrame: Mapping[int, float], shownFrame: int):
@@ -48,16 +49,16 @@ def updateFramesPlot(scene, hriOfFrame: Mapping[int, float], shownFrame: int):
     frames = np.array(list(hriOfFrame), float)
     values = np.array(list(hriOfFrame.values()), float)
     median = np.median(values) if values.size else 0.0
-    line = _table(scene, FRAMES, {"frame": frames, "hri": values, "median": np.full(values.size, median)})
+    line = plotTable(scene, FRAMES, {"frame": frames, "hri": values, "median": np.full(values.size, median)})
     shown = hriOfFrame.get(shownFrame)
     marked = {"frame": [shownFrame], "shown": [shown]} if shown is not None else {"frame": [], "shown": []}
-    mark = _table(scene, FRAMES + "-shown", {name: np.array(value, float) for name, value in marked.items()})
+    mark = plotTable(scene, FRAMES + "-shown", {name: np.array(value, float) for name, value in marked.items()})
     series = [
-        _series(scene, FRAMES, "hri", _("HRI"), line, "frame", _LINE_COLOR, marked=True),
-        _series(scene, FRAMES, "median", _("Median"), line, "frame", _MEDIAN_COLOR, dashed=True),
-        _series(scene, FRAMES, "shown", _("Frame shown"), mark, "frame", _SHOWN_COLOR, single=True),
+        plotSeries(scene, FRAMES, "hri", _("HRI"), line, "frame", _LINE_COLOR, marked=True),
+        plotSeries(scene, FRAMES, "median", _("Median"), line, "frame", _MEDIAN_COLOR, dashed=True),
+        plotSeries(scene, FRAMES, "shown", _("Frame shown"), mark, "frame", _SHOWN_COLOR, single=True),
     ]
-    return _chart(scene, FRAMES, _("HRI over the frames"), _("Frame"), _("HRI"), series)
+    return plotChart(scene, FRAMES, _("HRI over the frames"), _("Frame"), _("HRI"), series)
 
 
 def findChart(scene, name: str):
@@ -79,7 +80,8 @@ def _ensure(scene, className: str, key: str, name: str):
     return node
 
 
-def _table(scene, key: str, columns: Mapping[str, np.ndarray]):
+def plotTable(scene, key: str, columns: Mapping[str, np.ndarray]):
+    """The hidden table with the numbers of a plot, made or brought up to date."""
     from vtk.util.numpy_support import numpy_to_vtk
 
     table = _ensure(scene, "vtkMRMLTableNode", key, "HRI plot data")
@@ -94,7 +96,8 @@ def _table(scene, key: str, columns: Mapping[str, np.ndarray]):
     return table
 
 
-def _series(scene, key, column, name, table, xColumn, color, marked=False, dashed=False, single=False):
+def plotSeries(scene, key, column, name, table, xColumn, color, marked=False, dashed=False, single=False):
+    """One line or cloud of points of a plot."""
     series = _ensure(scene, "vtkMRMLPlotSeriesNode", f"{key}-{column}", name)
     with slicer.util.NodeModify(series):
         series.SetName(name)
@@ -112,7 +115,8 @@ def _series(scene, key, column, name, table, xColumn, color, marked=False, dashe
     return series
 
 
-def _chart(scene, key, title, xTitle, yTitle, series):
+def plotChart(scene, key, title, xTitle, yTitle, series):
+    """The chart that shows the series."""
     chart = _ensure(scene, "vtkMRMLPlotChartNode", key, title)
     with slicer.util.NodeModify(chart):
         chart.SetTitle(title)

@@ -55,9 +55,22 @@ def showImageAndPlots(scene) -> None:
     connectPlotViews(scene)
 
 
+def showImageAndAgreement(scene) -> None:
+    """Show the image above the two plots of a comparison of readers."""
+    layout.registerLayout()
+    slicer.app.layoutManager().setLayout(layout.AGREEMENT_LAYOUT_ID)
+    connectPlotViews(scene)
+
+
 def connectPlotViews(scene) -> None:
-    """Let the plot views of the layout show the charts, where both exist."""
-    for view, chart in ((layout.HISTOGRAM_VIEW, plots.HISTOGRAM), (layout.FRAMES_VIEW, plots.FRAMES)):
+    """Let the plot views of the layouts show the charts, where both exist."""
+    charts = {
+        layout.HISTOGRAM_VIEW: plots.HISTOGRAM,
+        layout.FRAMES_VIEW: plots.FRAMES,
+        layout.SCATTER_VIEW: plots.SCATTER,
+        layout.BLAND_ALTMAN_VIEW: plots.BLAND_ALTMAN,
+    }
+    for view, chart in charts.items():
         viewNode = scene.GetSingletonNode(view, "vtkMRMLPlotViewNode")
         chartNode = plots.findChart(scene, chart)
         if viewNode is not None and chartNode is not None and viewNode.GetPlotChartNodeID() != chartNode.GetID():

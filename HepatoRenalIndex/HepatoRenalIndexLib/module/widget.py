@@ -8,8 +8,10 @@ import slicer
 from . import views
 from .console import ConsoleLogic
 from .installing import Installer
+from .markingNodes import isStudyNode
 from .panels import CorrectPanel, InputsPanel, MeasurePanel
 from .resultPanels import AdvancedPanel, ResultsPanel
+from .studyPanels import AgreementPanel, ReadingPanel, StudyPanel
 
 EDITOR_TAG = "HepatoRenalIndexSegmentEditor"
 UNDO_STATES = 10
@@ -39,15 +41,25 @@ class ModuleWidget:
         self._measurePanel = MeasurePanel(self.ui, logic, tell, installer, views.ensureShown)
         self._advancedPanel = AdvancedPanel(self.ui, logic, tell, installer)
         self._correctPanel = CorrectPanel(self.ui, logic, tell, self.segmentEditor)
+        tellReader = self.ui.studyStatusLabel.setText
+        self._readingPanel = ReadingPanel(self.ui, logic, tellReader)
+        self._studyPanels = [
+            StudyPanel(self.ui, logic, tellReader),
+            self._readingPanel,
+            AgreementPanel(self.ui, logic, tellReader, installer, views.showImageAndAgreement),
+        ]
+        self._isMarking = False
         self._panels = [
             InputsPanel(self.ui, logic, tell, views.showVolume),
             self._measurePanel,
             self._correctPanel,
             ResultsPanel(self.ui, logic, tell),
             self._advancedPanel,
+            *self._studyPanels,
         ]
         self.ui.tableView.setSelectionBehavior(slicer.qMRMLTableView.SelectRows)
         logic.changed.connect(self.update)
+        logic.marking.changed.connect(self._onMarking)
         self._sceneTags = [
             slicer.mrmlScene.AddObserver(slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose),
             slicer.mrmlScene.AddObserver(slicer.mrmlScene.EndCloseEvent, self._onSceneEndClose),
@@ -76,12 +88,17 @@ class ModuleWidget:
         """The user opened the module."""
         self.segmentEditor.setMRMLSegmentEditorNode(_editorNode())
         self.segmentEditor.setupViewObservations()
-        self.segmentEditor.installKeyboardShortcuts()
+        if not self.logic.marking.isRunning:
+            self.segmentEditor.installKeyboardShortcuts()
         self._connectParameters()
         self._chooseInput()
+        self.logic.marking.resume()
+        self._readingPanel.update()
 
     def exit(self) -> None:
         """The user went to another module: nothing of the panel may act on its own, the results stay up to date."""
+        self.logic.marking.rest()
+        self._readingPanel.removeShortcuts()
         self.segmentEditor.setActiveEffect(None)
         self.segmentEditor.uninstallKeyboardShortcuts()
         self.segmentEditor.removeViewObservations()
@@ -95,8 +112,9 @@ class ModuleWidget:
             slicer.mrmlScene.RemoveObserver(tag)
         self._sceneTags = []
         self.logic.changed.disconnect(self.update)
-        self._measurePanel.disconnect()
-        self._advancedPanel.disconnect()
+        self.logic.marking.changed.disconnect(self._onMarking)
+        for panel in (self._measurePanel, self._advancedPanel, *self._studyPanels):
+            panel.disconnect()
         self.logic.close()
         self._disconnectParameters()
         self._cornerText.remove()
@@ -142,9 +160,25 @@ class ModuleWidget:
             return
         for composite in slicer.mrmlScene.GetNodesByClass("vtkMRMLSliceCompositeNode"):
             volume = slicer.mrmlScene.GetNodeByID(composite.GetBackgroundVolumeID() or "")
-            if volume is not None and volume.IsA("vtkMRMLScalarVolumeNode") and _isTwoDimensional(volume):
+            if volume is None or isStudyNode(volume):
+                continue
+            if volume.IsA("vtkMRMLScalarVolumeNode") and _isTwoDimensional(volume):
                 parameters.inputVolume = volume
                 return
+
+    def _onMarking(self) -> None:
+        """A reading session began or ended: keys and corner text are for the one or the other."""
+        isMarking = self.logic.marking.isRunning
+        if isMarking == self._isMarking:
+            return
+        self._isMarking = isMarking
+        self.segmentEditor.setActiveEffect(None)
+        if self._isEntered():
+            if isMarking:
+                self.segmentEditor.uninstallKeyboardShortcuts()
+            else:
+                self.segmentEditor.installKeyboardShortcuts()
+        self.update()
 
     def update(self) -> None:
         """Show what the logic knows: in the views always, in the panel when it is open."""
@@ -156,7 +190,8 @@ class ModuleWidget:
                 for panel in self._panels:
                     panel.update()
             views.connectPlotViews(slicer.mrmlScene)
-            text = views.cornerText(self.logic.shown) if self.logic.parameters().showCornerText else ""
+            isShown = self.logic.parameters().showCornerText and not self.logic.marking.isRunning
+            text = views.cornerText(self.logic.shown) if isShown else ""
             self._cornerText.show(text)
             if self.logic.shown.message != self._message:  # a sentence that holds no longer goes away
                 self._message = self.logic.shown.message

@@ -118,6 +118,12 @@ class Application:
             getOpenFileName=lambda *arguments: self.answer, getSaveFileName=lambda *arguments: self.answer
         )
         self.answer = ""
+        self.opened: list[str] = []
+        self.shortcuts: list[Widget] = []
+        qt.QShortcut = self._shortcut
+        qt.QKeySequence = lambda text: text
+        qt.QUrl = types.SimpleNamespace(fromLocalFile=lambda path: path)
+        qt.QDesktopServices = types.SimpleNamespace(openUrl=self.opened.append)
         parts = types.ModuleType("slicer.ScriptedLoadableModule")
         for kind in ("", "Widget", "Logic", "Test"):
             setattr(parts, f"ScriptedLoadableModule{kind}", _base(kind, self))
@@ -137,8 +143,23 @@ class Application:
         self._keep(util, "loadUI", lambda path: self._load())
         self._keep(util, "childWidgetVariables", lambda root: types.SimpleNamespace(**self.widgets))
         self._keep(util, "mainWindow", lambda: None)
+        self._keep(util, "setDataProbeVisible", lambda visible: None)
         self._keep(util, "errorDisplay", lambda text, **rest: self.errors.append(rest.get("detailedText", text)))
         return self
+
+    def _shortcut(self, parent) -> Widget:
+        """A key of the main window; see :meth:`press`."""
+        made = Widget(self.api, "QShortcut")
+        made.__dict__["_signals"] = {"activated()", "activatedAmbiguously()"}  # the list has none of this class
+        self.shortcuts.append(made)
+        return made
+
+    def press(self, key: str) -> int:
+        """Press a key; returns how many shortcuts it set off. With two the application does nothing at all."""
+        wanted = [shortcut for shortcut in self.shortcuts if shortcut.value("key") == key]
+        for shortcut in wanted:
+            shortcut.fire("activated()")
+        return len(wanted)
 
     def _load(self) -> Widget:
         self.widgets = ui_widgets(self.api)

@@ -19,6 +19,9 @@ DEFAULTS = {
     "keepAnnotations": False,
     "device": "cpu",
     "modelFolder": "",
+    "studyFolder": "",
+    "studyReader": "",
+    "studySession": 1,
 }
 NODES = ("inputVolume", "segmentation", "liverRoi", "kidneyRoi", "resultTable", "rulerLine", "classMap")
 

@@ -17,7 +17,7 @@ from slicer_double import DEFAULTS, NODES
 
 pytest.importorskip("slicer", reason="slicer-core is not installed")
 needs_api = pytest.mark.skipif(not API_FILE.is_file(), reason="the list of the application's widget classes is absent")
-PANEL_NAMES = ("widget", "panels", "resultPanels")
+PANEL_NAMES = ("widget", "panels", "resultPanels", "studyPanels")
 PANEL_FILES = [MODULE / "HepatoRenalIndexLib" / "module" / f"{name}.py" for name in PANEL_NAMES]
 TREE = ElementTree.parse(UI_FILE)
 # Controls have a tooltip; frames and the panel itself have nothing to explain.

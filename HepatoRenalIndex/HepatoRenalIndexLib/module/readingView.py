@@ -1,0 +1,80 @@
+"""The application's views during a reading session: the image alone, and nothing that tells gray levels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import slicer
+
+from . import views
+
+INTERACTION_NODE, SELECTION_NODE = "vtkMRMLInteractionNodeSingleton", "vtkMRMLSelectionNodeSingleton"
+
+
+class ReadingView:
+    """Shows the image of a session in the Red view, and afterwards what was shown before.
+
+    Works without any view as well, as in automatic tests and scripts.
+    """
+
+    def __init__(self, scene):
+        self._scene = scene
+        self._before: Callable[[], None] | None = None
+
+    def show(self, volume, hideGrayLevels: bool) -> None:
+        """Show the volume, alone, upright and whole. ``hideGrayLevels`` hides the values under the mouse pointer."""
+        if _layoutManager() is None:
+            return
+        if self._before is None:
+            self._remember(hideGrayLevels)
+            views.showImageOnly()
+        views.showVolume(volume)
+
+    def leave(self) -> None:
+        """Show what was shown before the session."""
+        before, self._before = self._before, None
+        self.stopPlacing()
+        if before is not None and not self._scene.IsClosing():
+            before()
+
+    def startPlacing(self, node) -> None:
+        """Let the next click in a view place the point of a markups node."""
+        selection, interaction = (self._scene.GetNodeByID(name) for name in (SELECTION_NODE, INTERACTION_NODE))
+        if selection is None or interaction is None:
+            return
+        selection.SetReferenceActivePlaceNodeClassName(node.GetClassName())
+        selection.SetActivePlaceNodeID(node.GetID())
+        interaction.SetPlaceModePersistence(0)
+        interaction.SetCurrentInteractionMode(interaction.Place)
+
+    def stopPlacing(self) -> None:
+        """Clicks place nothing any more."""
+        interaction = self._scene.GetNodeByID(INTERACTION_NODE)
+        if interaction is not None and interaction.GetCurrentInteractionMode() == interaction.Place:
+            interaction.SetCurrentInteractionMode(interaction.ViewTransform)
+
+    def _remember(self, hideGrayLevels: bool) -> None:
+        layoutManager = _layoutManager()
+        layout = layoutManager.layoutLogic().GetLayoutNode().GetViewArrangement()
+        composite = views.compositeNode()
+        shown = ["", "", ""]
+        if composite is not None:
+            shown = [composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID(), composite.GetLabelVolumeID()]
+        if hideGrayLevels:
+            slicer.util.setDataProbeVisible(False)
+
+        def restore() -> None:
+            layoutManager.setLayout(layout)
+            background, foreground, label = (self._scene.GetNodeByID(name or "") for name in shown)
+            if background is not None:
+                views.showVolume(background)
+            slicer.util.setSliceViewerLayers(background=background, foreground=foreground, label=label)
+            if hideGrayLevels:
+                slicer.util.setDataProbeVisible(True)
+
+        self._before = restore
+
+
+def _layoutManager():
+    application = getattr(slicer, "app", None)
+    return application.layoutManager() if application is not None else None

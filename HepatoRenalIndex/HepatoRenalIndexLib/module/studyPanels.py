@@ -1,0 +1,329 @@
+"""The section of the reader study: study folder, reading session, agreement."""
+
+from __future__ import annotations
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from ..imaging.image import InputError
+from ..study.session import SKIP_REASONS, IntervalError
+from .panels import Panel
+from .studyWork import StudyOptions, describeStudy
+
+
+class StudyPanel(Panel):
+    """Study folder and new studies."""
+
+    def __init__(self, ui, logic, tell):
+        super().__init__(ui, logic, tell)
+        ui.studyFolderLineEdit.connect("currentPathChanged(QString)", self._onFolderChanged)
+        ui.studyImagesLineEdit.connect("currentPathChanged(QString)", lambda path: self.update())
+        ui.studyVolumesCheckBox.connect("toggled(bool)", lambda isOn: self.update())
+        ui.createStudyButton.connect("clicked()", self.onCreate)
+        ui.cancelStudyButton.connect("clicked()", self.onCancel)
+        logic.study.ended.connect(self._onEnded)
+        logic.study.progressed.connect(self._onProgress)
+        self._described: tuple | None = None
+
+    def disconnect(self) -> None:
+        self.logic.study.ended.disconnect(self._onEnded)
+        self.logic.study.progressed.disconnect(self._onProgress)
+
+    def _onFolderChanged(self, path: str) -> None:
+        if self.logic.parameters().studyFolder != path:
+            self.logic.parameters().studyFolder = path
+        self._described = None
+        self.update()
+
+    def onCreate(self) -> None:
+        self.attempt(self._create)
+        self.update()
+
+    def _create(self) -> None:
+        ui = self.ui
+        options = StudyOptions(
+            roi_mm=ui.studyRoiSpinBox.value,
+            interval_days=ui.studyIntervalSpinBox.value,
+            seed=ui.studySeedSpinBox.value,
+            blind=ui.studyBlindCheckBox.checked,
+            frames="all" if ui.studyAllFramesCheckBox.checked else "first",
+        )
+        images = None if ui.studyVolumesCheckBox.checked else [ui.studyImagesLineEdit.currentPath]
+        patients = ui.studyPatientsLineEdit.currentPath
+        self.logic.study.create(ui.studyFolderLineEdit.currentPath, images, options, patients, blocking=False)
+        self.tell(_("Reading the images..."))
+
+    def onCancel(self) -> None:
+        self.logic.study.cancel()
+        self.ui.studyProgressBar.setValue(0)
+        self.tell(_("Stopped; no answer is lost."))
+        self._described = None
+        self.update()
+
+    def _onProgress(self, share: float, text: str) -> None:
+        self.ui.studyProgressBar.setValue(round(100 * share))
+        if text:
+            self.tell(text)
+
+    def _onEnded(self, sentence: str) -> None:
+        self.ui.studyProgressBar.setValue(0 if sentence else 100)
+        self.tell(sentence or self.logic.study.message)
+        self._described = None
+        self.update()
+
+    def update(self) -> None:
+        ui, study = self.ui, self.logic.study
+        folder = self.logic.parameters().studyFolder
+        if ui.studyFolderLineEdit.currentPath != folder:
+            ui.studyFolderLineEdit.setCurrentPath(folder)
+        self._describe(folder)
+        ui.studyImagesLineEdit.setEnabled(not ui.studyVolumesCheckBox.checked)
+        reason = study.whyBusy()
+        if not reason and not folder:
+            reason = _("Choose an empty folder for the study first.")
+        if not reason and not (ui.studyImagesLineEdit.currentPath or ui.studyVolumesCheckBox.checked):
+            reason = _("Choose the folder of the images first.")
+        ui.createStudyButton.setEnabled(not reason)
+        ui.createStudyButton.setToolTip(reason or _("Read all images and write study.json into the study folder."))
+        ui.cancelStudyButton.setEnabled(study.isRunning)
+
+    def _describe(self, folder: str) -> None:
+        """Say what the folder holds; read again only when it may have changed."""
+        session = self.logic.marking.session
+        state = (folder, session is None, None if session is None else session.done)
+        if state == self._described:
+            return
+        self._described = state
+        self.ui.studyLabel.setText(describeStudy(folder))
+
+
+class ReadingPanel(Panel):
+    """A reading session: image after image, two ROIs each."""
+
+    def __init__(self, ui, logic, tell):
+        super().__init__(ui, logic, tell)
+        self._shortcuts: list = []
+        self._asksWhy = False
+        ui.readerLineEdit.connect("textChanged(QString)", lambda text: self._onWhoChanged())
+        ui.sessionSpinBox.connect("valueChanged(int)", lambda number: self._onWhoChanged())
+        ui.startReadingButton.connect("clicked()", self.onStart)
+        ui.stopReadingButton.connect("clicked()", lambda: self.attempt(logic.marking.stop))
+        ui.placeLiverButton.connect("clicked()", lambda: self.attempt(logic.marking.placeAgain, "liver"))
+        ui.placeKidneyButton.connect("clicked()", lambda: self.attempt(logic.marking.placeAgain, "kidney"))
+        ui.readingNextButton.connect("clicked()", self.onNext)
+        ui.readingBackButton.connect("clicked()", self.onBack)
+        ui.skipButton.connect("clicked()", self.onSkip)
+        ui.skipReasonComboBox.addItems([_reason(text) for text in SKIP_REASONS])
+        logic.marking.changed.connect(self.update)
+
+    def disconnect(self) -> None:
+        self.logic.marking.changed.disconnect(self.update)
+        self.removeShortcuts()
+
+    def _onWhoChanged(self) -> None:
+        self._asksWhy = False
+        self.update()
+
+    def onStart(self) -> None:
+        self.attempt(self._start)
+        self.update()
+
+    def _start(self) -> None:
+        parameters = self.logic.parameters()
+        override = self.ui.overrideLineEdit.text if self._asksWhy else ""
+        try:
+            self.logic.marking.start(parameters.studyFolder, parameters.studyReader, parameters.studySession, override)
+        except IntervalError:
+            self._asksWhy = True
+            raise
+        self._asksWhy = False
+        self.ui.overrideLineEdit.clear()
+
+    def onNext(self) -> None:
+        self.attempt(self._next)
+
+    def _next(self) -> None:
+        marking = self.logic.marking
+        marking.next()
+        if marking.session.finished:
+            self.tell(_("All images are read. Go back to correct answers, or press Stop."))
+
+    def onBack(self) -> None:
+        self.attempt(self.logic.marking.back)
+
+    def onSkip(self) -> None:
+        chosen = self.ui.skipReasonComboBox.currentText
+        reasons = {_reason(text): text for text in SKIP_REASONS}  # stored in one language, whatever the reader's
+        self.attempt(self.logic.marking.skip, reasons.get(chosen, chosen))
+
+    def update(self) -> None:
+        self._updateStart()
+        ui, marking = self.ui, self.logic.marking
+        ui.readingFrame.setVisible(marking.isRunning)
+        if not marking.isRunning:
+            self.removeShortcuts()
+            return
+        self._addShortcuts()
+        session = marking.session
+        reason = marking.whyNotNext()
+        instruction = reason or _("Drag the crosses to move the ROIs. Space goes on to the next image.")
+        text = _("<b>{progress}</b><br>{instruction}")
+        ui.readingLabel.setText(text.format(progress=marking.progress, instruction=instruction))
+        ui.readingProgressBar.setMaximum(session.count)
+        ui.readingProgressBar.setValue(session.done)
+        ui.readingValuesLabel.setText(_values(marking.measured()))
+        ui.readingValuesLabel.setVisible(not session.study.blind)
+        ui.readingNextButton.setEnabled(not reason)
+        ui.readingNextButton.setToolTip(reason or _("Store the answer and show the next image (Space)."))
+        ui.readingBackButton.setEnabled(session.position > 0)
+        for button in (ui.placeLiverButton, ui.placeKidneyButton):
+            button.setEnabled(not marking.message)
+
+    def _updateStart(self) -> None:
+        ui, parameters, marking = self.ui, self.logic.parameters(), self.logic.marking
+        reason = ""
+        if marking.isRunning:
+            reason = _("A session is running; stop it first.")
+        elif not parameters.studyFolder:
+            reason = _("Choose a study folder first.")
+        elif not parameters.studyReader.strip():
+            reason = _("Give the short name of the reader first.")
+        ui.startReadingButton.setEnabled(not reason)
+        ui.startReadingButton.setToolTip(
+            reason or _("Begin the session, or go on with it at the first image without an answer.")
+        )
+        ui.stopReadingButton.setEnabled(marking.isRunning)
+        ui.overrideLineEdit.setVisible(self._asksWhy and not marking.isRunning)
+        for control in (ui.studyFolderLineEdit, ui.readerLineEdit, ui.sessionSpinBox, ui.newStudyGroupBox):
+            control.setEnabled(not marking.isRunning)
+
+    def _addShortcuts(self) -> None:
+        """Keys of the main window that act on the session, as long as it runs and the module is open."""
+        if self._shortcuts or self.logic.marking.isResting:
+            return
+        for key, action in (("Space", self.onNext), ("Backspace", self.onBack)):
+            shortcut = qt.QShortcut(slicer.util.mainWindow())
+            shortcut.setKey(qt.QKeySequence(key))
+            shortcut.setAutoRepeat(False)
+            shortcut.connect("activated()", action)
+            self._shortcuts.append(shortcut)
+
+    def removeShortcuts(self) -> None:
+        """The keys are the application's again."""
+        shortcuts, self._shortcuts = self._shortcuts, []
+        for shortcut in shortcuts:
+            shortcut.setKey(qt.QKeySequence(""))  # it may live on until it is collected
+            shortcut.setParent(None)
+
+
+class AgreementPanel(Panel):
+    """The algorithm as a reader, agreement, its table, plots and report."""
+
+    def __init__(self, ui, logic, tell, installer, showPlots):
+        super().__init__(ui, logic, tell)
+        self._installer = installer
+        self._showPlots = showPlots
+        self._tableNode = None
+        self._comparisons: list[str] = []
+        ui.algorithmReaderButton.connect("clicked()", self.onAlgorithm)
+        ui.agreementButton.connect("clicked()", self.onAgreement)
+        ui.agreementPlotsButton.connect("clicked()", self.onPlots)
+        ui.openReportButton.connect("clicked()", self.onOpenReport)
+        ui.comparisonComboBox.connect("currentIndexChanged(int)", self._onComparison)
+        logic.study.ended.connect(self._onEnded)
+
+    def disconnect(self) -> None:
+        self.logic.study.ended.disconnect(self._onEnded)
+
+    def onAlgorithm(self) -> None:
+        self.attempt(self._readByAlgorithm)
+        self.update()
+
+    def _readByAlgorithm(self) -> None:
+        self._installer.ensure()
+        self.logic.study.readByAlgorithm(self.logic.parameters().studyFolder, blocking=False)
+        self.tell(_("The algorithm reads the study..."))
+
+    def onAgreement(self) -> None:
+        self.attempt(self._compare)
+        self.update()
+
+    def _compare(self) -> None:
+        self.logic.study.compare(self.logic.parameters().studyFolder, blocking=False)
+        self.tell(_("Comparing the answers..."))
+
+    def onPlots(self) -> None:
+        self.attempt(self._plot)
+
+    def _plot(self) -> None:
+        self._onComparison(self.ui.comparisonComboBox.currentIndex)
+        self._showPlots(self.logic.scene)
+
+    def onOpenReport(self) -> None:
+        self.attempt(self._openReport)
+
+    def _openReport(self) -> None:
+        report = self.logic.study.reportPath
+        if report is None or not report.is_file():
+            raise InputError(_("There is no report yet; compute the agreement first."))
+        qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(report)))
+
+    def _onComparison(self, index: int) -> None:
+        study = self.logic.study
+        if 0 <= index < len(study.pairs):
+            study.plot(study.pairs[index])
+
+    def _onEnded(self, sentence: str) -> None:
+        self.update()
+
+    def update(self) -> None:
+        ui, study = self.ui, self.logic.study
+        reason = study.whyBusy()
+        if not reason and not self.logic.parameters().studyFolder:
+            reason = _("Choose a study folder first.")
+        for button, purpose in (
+            (ui.algorithmReaderButton, _("Measure all images of the study automatically, as one more reader.")),
+            (ui.agreementButton, _("Compare readers, sessions and algorithm, and write the report.")),
+        ):
+            button.setEnabled(not reason)
+            button.setToolTip(reason or purpose)
+        hasResult = bool(study.pairs)
+        for button, purpose in (
+            (ui.agreementPlotsButton, _("Show the plots below the image.")),
+            (ui.openReportButton, _("Open the report in the browser; it lies in the study folder.")),
+        ):
+            button.setEnabled(hasResult)
+            button.setToolTip(purpose if hasResult else _("Compute the agreement first."))
+        self._updateResults()
+
+    def _updateResults(self) -> None:
+        ui, study = self.ui, self.logic.study
+        table = study.tableNode
+        if table is not self._tableNode:
+            self._tableNode = table
+            ui.agreementTableView.setMRMLTableNode(table)
+        names = [f"{name}, {quantity}" for name, quantity in study.pairs]
+        if names != self._comparisons:
+            self._comparisons = names
+            ui.comparisonComboBox.clear()
+            ui.comparisonComboBox.addItems(names)
+
+
+def _reason(text: str) -> str:
+    """One of the usual reasons for a skip, in the language of the application."""
+    return {
+        "no right kidney in the image": _("no right kidney in the image"),
+        "no liver in the image": _("no liver in the image"),
+        "renal cortex not visible": _("renal cortex not visible"),
+        "shadow or artifact": _("shadow or artifact"),
+        "lesion or abnormal tissue": _("lesion or abnormal tissue"),
+        "poor image quality": _("poor image quality"),
+    }.get(text, text)
+
+
+def _values(reading) -> str:
+    if reading is None:
+        return ""
+    text = _("HRI {hri}: liver {liver}, kidney {kidney}")
+    return text.format(hri=f"{reading.hri:.2f}", liver=f"{reading.liver_mean:.1f}", kidney=f"{reading.kidney_mean:.1f}")
