@@ -9,12 +9,14 @@ import numpy as np
 from HepatoRenalIndexLib.imaging.image import InputError
 from HepatoRenalIndexLib.simulation.parameters import AcousticParameters, PhantomParameters
 
-from .fat import beam_widening
+from .fat import attenuation_db_cm_mhz, backscatter_db, beam_widening
 from .subjects import Subject
 from .views import CLIP_VIEWS, VIEWS
 
 FRAME_RATE_HZ = 30.0
 
+# fat is not spread evenly: a plane's share departs from the mean of all segments, which is the reference, by this part
+_REGIONAL_SPREAD = 0.12
 # the echo of a tissue that has moved this far is that of other scatterers
 _DECORRELATION_MM = 3.0
 # rad; the heart beats on the liver and the hand is not still
@@ -44,25 +46,26 @@ def frame_parameters(
     scene = VIEWS[view](subject, rng)
     scanner = subject.scanner
     fat = subject.fat_fraction
+    here = float(fat * np.exp(rng.normal(0, _REGIONAL_SPREAD)))
     acoustics = AcousticParameters(
-        fat_fraction=fat,
+        fat_fraction=here,
         cortex_db=subject.cortex_db,
         medulla_db=subject.medulla_db,
         sinus_db=subject.sinus_db,
         contrast=subject.contrast,
         specular_db=subject.specular_db,
         lung_db=float(rng.uniform(-9, -3)),  # mirror image of the liver behind the diaphragm
-        liver_db=subject.liver_db,
-        liver_attenuation=subject.liver_attenuation,
+        liver_db=float(subject.liver_db + backscatter_db(here) - backscatter_db(fat)),
+        liver_attenuation=float(subject.liver_attenuation + attenuation_db_cm_mhz(here) - attenuation_db_cm_mhz(fat)),
         # vessels meet the beam at other angles in other planes
-        vessel_fill_db=float(min(subject.vessel_fill_db + rng.normal(0, 1.5), -3)),
-        wall_db=float(max(subject.wall_db + rng.normal(0, 1.5), 0)),
+        vessel_fill_db=float(min(subject.vessel_fill_db + rng.normal(0, 2.5), -3)),
+        wall_db=float(max(subject.wall_db + rng.normal(0, 2.5), 0)),
         beam_widening=beam_widening(fat, subject.fat_mm),
     )
     # what the sonographer readjusts from view to view, and how well the probe lies on the skin
-    gain = subject.gain_db + rng.normal(0, 1.8)
-    tgc = subject.tgc_db_cm_mhz + rng.normal(0, 0.025)
-    tgc_errors = tuple(float(v) for v in np.add(subject.tgc_errors_db, rng.normal(0, 0.6, 8)))
+    gain = subject.gain_db + rng.normal(0, 2.4)
+    tgc = subject.tgc_db_cm_mhz + rng.normal(0, 0.03)
+    tgc_errors = tuple(float(v) for v in np.add(subject.tgc_errors_db, rng.normal(0, 1.0, 8)))
     contact = rng.gamma(1.5, 2.0, 2) + (subject.intercostal_contact_db * rng.uniform(0.3, 1, 2) * scene.intercostal)
     small = size is not None and scanner.scan(scene.depth_mm, size).beams > 0
     receiver = replace(

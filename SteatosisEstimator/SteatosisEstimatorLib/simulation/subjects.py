@@ -120,12 +120,12 @@ def _subject(index: int, seed: int, fat_percent: float, scanner: Scanner) -> Sub
         medulla_db=float(rng.uniform(-5, -1)),
         sinus_db=float(rng.uniform(3.5, 8)),
         contrast=float(rng.uniform(0.8, 1.15)),
-        wall_db=float(max(_WALL_DB + rng.normal(0, 2.0), 0)),
-        vessel_fill_db=float(min(vessel_fill_db(fat) + rng.normal(0, 2.0), -3)),
+        wall_db=float(max(_WALL_DB + rng.normal(0, 1.0), 0)),
+        vessel_fill_db=float(min(vessel_fill_db(fat) + rng.normal(0, 1.0), -3)),
         specular_db=float(rng.uniform(7, 14)),
-        gain_db=float(rng.normal(0.5, 2.2) - 14 * min(fat, 0.3) * rng.uniform(0.2, 1.2)),
+        gain_db=float(rng.normal(0.5, 1.5) - 14 * min(fat, 0.3) * rng.uniform(0.2, 1.2)),
         tgc_db_cm_mhz=float(0.52 + 0.5 * excess * rng.uniform(0.1, 1.0) + rng.normal(0, 0.02)),
-        tgc_errors_db=tuple(float(v) for v in rng.normal(0, 1.0, 8)),
+        tgc_errors_db=tuple(float(v) for v in rng.normal(0, 0.7, 8)),
         intercostal_contact_db=float(min(rng.gamma(1.5, 5.0), 25)),
     )
 

@@ -83,7 +83,9 @@ def write_cohort(
     if len({person.name for person in people}) != len(people):
         raise InputError("Two simulated subjects have the same name.")
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    cohort = folder / COHORT_FILE
+    if cohort.exists() and not (folder / TRUTH_FILE).exists():
+        raise InputError(f"{folder.name} holds a {COHORT_FILE} that was not simulated; choose another folder.")
     plan = []
     rows = []
     for person in people:
@@ -96,7 +98,7 @@ def write_cohort(
                 (person.name, view, path.as_posix(), f"{person.fat_percent:.2f}", person.scanner.name) for path in paths
             ]
     table = f"# reference: {reference}\n" + _csv(_COLUMNS, rows)
-    cohort = folder / COHORT_FILE
+    folder.mkdir(parents=True, exist_ok=True)
     if cohort.exists() and cohort.read_text(encoding="utf-8") != table:
         cohort.unlink()  # it would speak of images that are about to change
     for done, (person, view, parameters, paths) in enumerate(plan):
