@@ -39,7 +39,7 @@ def training_folds(bundle: Path | None = None) -> dict[str, int]:
         folds = json.loads(path.read_text(encoding="utf-8"))[KEY]
         return {str(digest): number for number, digests in enumerate(folds) for digest in digests}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError("The list of training images of the segmentation model is damaged; install it again.") from error
+        raise InputError("The segmentation model's list of training images is damaged; install it again.") from error
 
 
 class HeldOutSegmenter:

@@ -1,0 +1,100 @@
+"""The recipe ``liver-kidney-default`` as the registry knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from HepatoRenalIndexLib.imaging.image import InputError
+from HepatoRenalIndexLib.statistics.correlation import spearman_value
+
+from ...cohort.cohort import Cohort
+from ...features.catalog import Sign
+from ..base import Fold, Job, RecipeError, leave_one_out, settings_from
+from .measuring import SubjectMeasurer, subject_features
+from .model import NAME, SignModel
+from .score import SignScore, fit_score
+from .settings import VARIANTS, VIEWS, SignSettings, features_of
+
+
+class LiverKidneyDefault:
+    """Four sonographic signs of a fatty liver, measured beside the right kidney and equally weighted."""
+
+    name = NAME
+    title = (
+        "Four signs of a fatty liver (contrast to the kidney, attenuation, deep border, vessel walls), equally weighted"
+    )
+    citation = (
+        "LiverUltrasound; the signs after Saadeh et al., Gastroenterology 2002;123:745 and Hamaguchi et al., "
+        "Am J Gastroenterol 2007;102:2708; the hepatorenal index after Cha et al., Ultrasonography 2021;40:565"
+    )
+    variants = tuple(VARIANTS)
+    views = VIEWS
+
+    def default_settings(self) -> SignSettings:
+        return SignSettings()
+
+    def usable(self, cohort: Cohort) -> tuple[str, ...]:
+        """Every variant, if every subject has a view of liver and right kidney."""
+        return self.variants if len(cohort) and all(s.of_view(*VIEWS) for s in cohort.subjects) else ()
+
+    def folds(self, cohort: Cohort, settings: SignSettings, seed: int) -> list[Fold]:
+        """Every subject is left out once."""
+        return leave_one_out(cohort)
+
+    def fit(self, cohort: Cohort, variant: str, settings: SignSettings, job: Job) -> SignModel:
+        """Train on the subjects that can be measured; ``left_out`` of the model counts the others."""
+        signs = features_of(variant)
+        measurer = SubjectMeasurer(settings.most_frames)
+        rows, fat = [], []
+        for i, subject in enumerate(cohort.subjects):
+            if subject.fat_percent is None:
+                raise RecipeError(f"Subject {subject.name} has no fat_percent; give the reference.")
+            part = job.within("measuring", i / len(cohort), (i + 1) / len(cohort))
+            try:
+                features = subject_features(measurer.measure(subject, part))
+            except InputError as error:
+                raise RecipeError(f"liver-kidney-default cannot be trained: {error}") from error
+            if features:
+                rows.append(features)
+                fat.append(subject.fat_percent)
+        target = np.array(fat, dtype=float)
+        if variant == "chosen-signs":
+            signs = choose_signs(rows, target, signs, settings.offset)
+        score = fit_score(rows, target, signs, settings.offset)
+        job.progress(1.0, "trained")
+        return SignModel(variant, settings, score, len(rows), len(cohort) - len(rows), measurer)
+
+    def load(self, folder: Path, values: dict[str, Any], job: Job) -> SignModel:
+        """Raises :class:`RecipeError` for values that :meth:`SignModel.save` did not give."""
+        variant = values.get("variant")
+        if variant not in VARIANTS:
+            raise RecipeError("The model's variant is not one of liver-kidney-default; train it again.")
+        settings = settings_from(SignSettings(), values.get("settings", {}))
+        counts = [int(values[key]) for key in ("trained_on", "left_out")]
+        return SignModel(
+            variant, settings, SignScore.from_json(values.get("score")), *counts, SubjectMeasurer(settings.most_frames)
+        )
+
+
+def choose_signs(
+    rows: Sequence[Mapping[str, float]], fat_percent: np.ndarray, signs: Mapping[Sign, Sequence[str]], offset: float
+) -> dict[Sign, Sequence[str]]:
+    """The set of signs whose score goes best with fat among the training subjects, by Spearman's rank correlation."""
+    best, chosen = -np.inf, dict(signs)
+    for count in range(1, len(signs) + 1):
+        for names in combinations(signs, count):
+            subset = {name: signs[name] for name in names}
+            fitted = fit_score(rows, fat_percent, subset, offset)
+            score = np.array([fitted.score(row) for row in rows])
+            known = np.isfinite(score)
+            worth = spearman_value(score[known], fat_percent[known])
+            if worth > best:
+                best, chosen = worth, subset
+    return chosen
+
+
+RECIPE = LiverKidneyDefault()
