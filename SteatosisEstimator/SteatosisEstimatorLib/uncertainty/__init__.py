@@ -1,0 +1,1 @@
+"""How far an estimate can be trusted: intervals, probabilities, grades, and warnings for unfamiliar images."""

@@ -1,0 +1,131 @@
+"""Calibration of a classifier's own probability from its outputs out of fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from HepatoRenalIndexLib.imaging.image import InputError
+from scipy import optimize, special
+
+from .calibration import one_row_a_subject
+from .values import checked_header, number, number_list
+
+KIND = "probability calibration"
+FEWEST = 3
+_SMALLEST = 1e-6  # probabilities of the classifier nearer to 0 or 1 count as this
+_LARGEST_COEFFICIENT = 1e4
+
+
+class ProbabilityMethod(str, Enum):  # noqa: UP042 as every enumeration of the library
+    """How outputs become probabilities."""
+
+    PLATT = "Platt"  # two parameters: right for few subjects
+    ISOTONIC = "isotonic"  # any rising curve: needs some hundreds of subjects
+
+
+@dataclass(frozen=True)
+class ProbabilityCalibration:
+    """A rising curve from the classifier's probability to a calibrated one.
+
+    For PLATT ``knots`` is (slope, intercept) on the logit; for ISOTONIC float64 ``(2, knots)``, classifier's and
+    calibrated probability. No result is nearer to 0 or 1 than 0.5 / (``subjects`` + 1): that many cannot show more.
+    """
+
+    method: ProbabilityMethod
+    knots: np.ndarray
+    subjects: int
+
+    def predict(self, probability: float) -> float:
+        """The calibrated probability. :class:`InputError` where the classifier's is none."""
+        if not 0 <= probability <= 1:  # also NaN
+            raise InputError("The model gave no probability between 0 and 1; it cannot be calibrated.")
+        if self.method is ProbabilityMethod.PLATT:
+            slope, intercept = self.knots
+            value = special.expit(slope * _logit(probability) + intercept)
+        else:
+            value = np.interp(probability, self.knots[0], self.knots[1])
+        least = 0.5 / (self.subjects + 1)
+        return float(np.clip(value, least, 1 - least))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON; :meth:`from_json` reads them back."""
+        return {
+            "kind": KIND,
+            "version": 1,
+            "method": self.method.value,
+            "knots": self.knots.ravel().tolist(),
+            "subjects": self.subjects,
+        }
+
+    @classmethod
+    def from_json(cls, values: Any) -> ProbabilityCalibration:
+        """What :meth:`to_json` gave. Raises :class:`InputError` for anything else."""
+        values = checked_header(values, KIND, ("method", "knots", "subjects"))
+        if values["method"] not in [method.value for method in ProbabilityMethod]:
+            raise InputError(f"The {KIND} of the model names an unknown method; use a newer version or another model.")
+        method = ProbabilityMethod(values["method"])
+        knots = number_list(values["knots"], KIND, "knots", 2, _LARGEST_COEFFICIENT)
+        subjects = int(number(values["subjects"], KIND, "number of subjects", 1e9))
+        if method is ProbabilityMethod.PLATT:
+            sound = knots.size == 2 and knots[0] >= 0
+        else:
+            sound = knots.size % 2 == 0
+            knots = knots.reshape(2, -1) if sound else knots
+            sound = sound and (np.diff(knots) >= 0).all() and knots.min() >= 0 and knots.max() <= 1
+        if not sound or subjects < FEWEST:
+            raise InputError(f"The {KIND} of the model is not a rising curve; the model is damaged, fetch it again.")
+        return cls(method, knots, subjects)
+
+
+def calibrate_probability(
+    probability: Sequence[float],
+    fatty: Sequence[bool],
+    subjects: Sequence[str],
+    method: ProbabilityMethod = ProbabilityMethod.PLATT,
+) -> ProbabilityCalibration:
+    """Learn from the ``probability`` that models gave to subjects they had not seen, and whether these were ``fatty``.
+
+    PLATT fits a logistic curve on the logit of the probability to targets drawn in from 0 and 1 (Platt J. Advances in
+    Large Margin Classifiers 1999:61-74), its slope not negative: a classifier that is worse than chance gets the
+    prevalence. ISOTONIC is the rising step function of least squares (Zadrozny B, Elkan C. KDD 2002:694-699).
+
+    Raises :class:`InputError` for a subject named twice, values that are no probabilities, subjects all on one side.
+    """
+    probability, truth = one_row_a_subject(probability, np.asarray(fatty, dtype=float), subjects, FEWEST)
+    if (probability < 0).any() or (probability > 1).any():
+        raise InputError("A predicted probability lies outside 0 to 1; it cannot be calibrated.")
+    positive = truth > 0.5
+    if positive.all() or not positive.any():
+        raise InputError("All subjects lie on one side of the threshold; a probability cannot be calibrated on them.")
+    knots = _platt(probability, positive) if method is ProbabilityMethod.PLATT else _isotonic(probability, positive)
+    return ProbabilityCalibration(method, knots, probability.size)
+
+
+def _logit(probability):
+    return special.logit(np.clip(probability, _SMALLEST, 1 - _SMALLEST))
+
+
+def _platt(probability: np.ndarray, positive: np.ndarray) -> np.ndarray:
+    count = int(positive.sum())
+    target = np.where(positive, (count + 1) / (count + 2), 1 / (positive.size - count + 2))
+    x = _logit(probability)
+
+    def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        z = parameters[0] * x + parameters[1]
+        error = special.expit(z) - target
+        return float((np.logaddexp(0, z) - target * z).sum()), np.array([error @ x, error.sum()])
+
+    start = np.array([1.0, 0.0])
+    limits = [(0.0, _LARGEST_COEFFICIENT), (-_LARGEST_COEFFICIENT, _LARGEST_COEFFICIENT)]
+    result = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", bounds=limits, options={"ftol": 1e-14})
+    return result.x
+
+
+def _isotonic(probability: np.ndarray, positive: np.ndarray) -> np.ndarray:
+    x, inverse, counts = np.unique(probability, return_inverse=True, return_counts=True)
+    share = np.bincount(inverse, weights=positive) / counts
+    return np.stack([x, optimize.isotonic_regression(share, weights=counts).x])
