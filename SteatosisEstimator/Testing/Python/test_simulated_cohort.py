@@ -158,9 +158,17 @@ def test_a_cohort_of_someone_else_is_never_replaced(tmp_path):
     assert own.read_text(encoding="utf-8") == "subject,view,path,fat_percent\n"
 
 
-def test_other_arguments_replace_a_simulated_cohort(tmp_path):
+def test_other_arguments_replace_a_simulated_cohort(tmp_path, monkeypatch):
     write_cohort(tmp_path, 2, ("liver",), size=SIZE)
     before = _digests(tmp_path)
+
+    def interrupt(parameters):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(writing, "simulate", interrupt)
+        write_cohort(tmp_path, 1, ("liver",), seed=1, size=SIZE)
+    assert not (tmp_path / COHORT_FILE).exists()  # it no longer speaks of these images
     write_cohort(tmp_path, 1, ("liver",), seed=1, size=SIZE)
     after = _digests(tmp_path)
     assert after["S001/liver.png"] != before["S001/liver.png"]

@@ -73,6 +73,10 @@ def test_fat_weakens_the_echo_with_depth(by_fat):
         depth = phantom.geometry.depth_map()[liver] * phantom.spacing_mm[1] / 10
         slopes.append(-np.polyfit(depth, phantom.noise_free[liver], 1)[0])
     assert _rises(slopes)
+    for phantom in by_fat["ar"]:
+        fraction = phantom.parameters.acoustics.fat_fraction
+        rate = phantom.attenuation_db_cm_mhz[Tissue.LIVER]
+        assert rate == pytest.approx(fat.attenuation_db_cm_mhz(fraction), abs=1e-5)
 
 
 @pytest.mark.parametrize("view", ["hepatic-veins", "right-portal-vein"])
@@ -125,6 +129,13 @@ def test_the_scan_is_found_in_the_images_of_every_scanner():
         assert (found & truth).sum() > 0.97 * (found | truth).sum(), subject.scanner.name
 
 
+@pytest.mark.parametrize("view", ["ar", "hepatic-veins", "right-portal-vein"])
+def test_behind_the_diaphragm_of_a_subcostal_view_is_only_lung(view):
+    phantom = _frame(make_subjects(1, 6, [4.0], ["curved-a"])[0], view)
+    assert (phantom.tissue == Tissue.LUNG).any()
+    assert not (phantom.tissue == Tissue.RETROPERITONEUM).any()
+
+
 def test_a_mirrored_scanner_shows_the_kidney_on_the_other_side():
     sides = {}
     for name in ("curved-a", "curved-b"):
@@ -146,6 +157,7 @@ def test_the_views_of_a_subject_share_body_and_scanner_but_not_the_plane():
     assert len({frame.receiver.dynamic_range_db for frame in frames}) == 1
     assert np.ptp([frame.anatomy.fat_mm for frame in frames]) < 0.25 * subject.fat_mm
     assert len({frame.seed for frame in frames}) == len(frames)
+    assert len({subject.view_rng(view).random() for view in VIEWS}) == len(VIEWS)
     assert 0.3 < np.std([frame.receiver.gain_db for frame in frames]) < 6
 
 
