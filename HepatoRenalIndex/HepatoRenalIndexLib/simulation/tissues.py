@@ -96,9 +96,9 @@ def table(name: str) -> np.ndarray:
 def steatosis_attenuation(fat_fraction: float) -> float:
     """Liver attenuation in dB/cm/MHz at a proton density fat fraction (0..0.5).
 
-    0.5 without fat, about 0.68 at 10 %, 0.81 at 20 % and 0.89 at 30 %, then leveling off at 1.0: between what attenuation
-    imaging reports of mild, moderate and severe steatosis and the straight line of fat phantoms, 0.501 + 0.012 PDFF[%]
-    (Chen et al., PMC12785858), from which it departs by less than 0.08 up to 40 %.
+    0.5 without fat, about 0.68 at 10 %, 0.81 at 20 % and 0.89 at 30 %, then leveling off at 1.0: between what
+    attenuation imaging reports of mild, moderate and severe steatosis and the straight line of fat phantoms, 0.501 +
+    0.012 PDFF[%] (Chen et al., PMC12785858), from which it departs by less than 0.08 up to 40 %.
     """
     return NORMAL_LIVER_ATTENUATION + 0.6 * (1.0 - math.exp(-fat_fraction / 0.28))
 
