@@ -77,9 +77,10 @@ class MarkingNodes:
 
     def remove(self) -> None:
         """Take all nodes away."""
-        nodes = (*self._boxes.values(), *self._points.values(), self._volume)
+        nodes = [node for node in (*self._boxes.values(), *self._points.values(), self._volume) if isAlive(node)]
+        displays = [node.GetDisplayNode() for node in nodes]
         self.forget()
-        for node in nodes:
+        for node in (*nodes, *displays):
             if isAlive(node):
                 self._scene.RemoveNode(node)
 
