@@ -55,7 +55,7 @@ def available_models() -> tuple[str, ...]:
 
 
 def find_bundle(model: str | Path | None = None) -> Path:
-    """The folder of a model: by name among those that come with the software, else a folder; the default for ``None``."""
+    """The folder of a model: the name of one that comes with the software, or a path; the default for ``None``."""
     shipped = available_models()
     if model is None or str(model) in shipped:
         name = DEFAULT_MODEL if model is None else str(model)

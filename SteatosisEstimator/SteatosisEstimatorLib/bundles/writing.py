@@ -33,9 +33,9 @@ def write_bundle(
 ) -> ModelCard:
     """Write the bundle in place of an older bundle; returns the card with the digests of the files.
 
-    ``calibration`` and ``domain`` are plain values of the room ``uncertainty``; ``training_images`` are shortened digests
-    of the images that were trained on, by which an estimate knows them again. Raises :class:`BundleError` when the
-    folder holds something else, ``OSError`` when it cannot be written.
+    ``calibration`` and ``domain`` are plain values of the room ``uncertainty``; ``training_images`` are shortened
+    digests of the images that were trained on, by which an estimate knows them again. Raises :class:`BundleError` where
+    the folder holds something else, ``OSError`` where it cannot be written.
     """
     check_output(output)
     temporary = output.parent / f".{output.name}.{os.getpid()}"
@@ -78,6 +78,8 @@ def write_json(path: Path, content: Any) -> None:
 
 def _check_weights(models: Path) -> None:
     wrong = [path.name for path in models.rglob("*") if path.is_file() and path.suffix != ".safetensors"]
+    for path in models.rglob("*.safetensors"):
+        path.chmod(0o644)  # written for the owner alone, they could not be installed for others
     if wrong:
         raise BundleError(f"The recipe wrote {wrong[0]} among its weights; only .safetensors files can be kept.")
 

@@ -1,0 +1,1 @@
+"""The commands that this library adds to ``liver-ultrasound``."""

@@ -1,0 +1,177 @@
+"""Estimate every subject of a cohort: one row each, the bad ones with their reason, going on where it was stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from HepatoRenalIndexLib import __version__
+from HepatoRenalIndexLib.files.csv_table import csv_text
+from HepatoRenalIndexLib.files.writing import write_text
+from HepatoRenalIndexLib.imaging.problem import error_sentence
+from HepatoRenalIndexLib.pipeline.outputs import prepare_folder
+
+from ..cohort.cohort import Cohort, Subject, joined
+from ..recipes.base import Progress, no_progress
+from .estimate import Estimator, estimate_subject
+from .tables import COLUMNS, Tables, error_tables, estimate_tables
+
+ESTIMATES_NAME = "estimates.csv"
+PARTIAL_NAME = "estimates.partial.jsonl"
+RUN_NAME = "run.json"
+
+
+@dataclass(frozen=True)
+class EstimationSummary:
+    """What a run did. ``ok`` and ``errors`` count subjects, ``resumed`` those taken over from a stopped run.
+
+    ``warnings`` must be said beside all estimates of the model.
+    """
+
+    estimates: Path
+    ok: int
+    errors: int
+    resumed: int
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A subject to estimate, or why it cannot be."""
+
+    line: int
+    name: str
+    subject: Subject | None
+    message: str = ""
+
+
+def estimate_cohort(
+    estimator: Estimator,
+    cohort: Cohort,
+    output: Path,
+    device: str = "auto",
+    progress: Progress = no_progress,
+) -> EstimationSummary:
+    """Estimate the subjects and write ``estimates.csv``, ``views.csv``, ``frames.csv``, ``contributions.csv``.
+
+    A subject that cannot be estimated becomes a row with its reason and never stops the others. A run that was stopped
+    goes on when it is started again with the same cohort and model. ``KeyboardInterrupt`` is passed on, after the rows
+    so far were written. Raises ``InputError`` when the output cannot be written.
+    """
+    prepare_folder(output)
+    cases = sorted(_cases(cohort), key=lambda case: case.line)
+    run = _describe(estimator, cohort, device)
+    known = _stopped_run(output, run)
+    write_text(output / RUN_NAME, run)
+    done: list[Tables] = []
+    ok = errors = resumed = 0
+    try:
+        with (output / PARTIAL_NAME).open("w", encoding="utf-8") as partial:
+            for number, case in enumerate(cases):
+                tables = known.get(str(number))
+                if tables is None:
+                    start, share = number / len(cases), 1 / len(cases)
+                    tables = _tables(estimator, case, device, _part(progress, start, share, case.name))
+                else:
+                    resumed += 1
+                done.append(tables)
+                succeeded = tables["estimates"][0][1] == "ok"
+                ok, errors = ok + succeeded, errors + (not succeeded)
+                partial.write(json.dumps({"number": str(number), "tables": tables}) + "\n")
+                partial.flush()
+                progress((number + 1) / len(cases), case.name)
+    except BaseException:
+        _write(output, done)
+        raise
+    _write(output, done)
+    (output / PARTIAL_NAME).unlink()
+    return EstimationSummary(output / ESTIMATES_NAME, ok, errors, resumed, estimator.warnings)
+
+
+def _cases(cohort: Cohort) -> Iterator[_Case]:
+    for subject in cohort.subjects:
+        yield _Case(subject.images[0].line, subject.name, subject)
+    named: dict[str, list] = {}
+    for problem in cohort.problems:
+        if problem.subject:
+            named.setdefault(problem.subject, []).append(problem)
+        else:
+            yield _Case(problem.line, "", None, str(problem))
+    for name, problems in named.items():
+        yield _Case(problems[0].line, name, None, joined([str(problem) for problem in problems]))
+
+
+def _tables(estimator: Estimator, case: _Case, device: str, progress: Progress) -> Tables:
+    if case.subject is None:
+        return error_tables(estimator, case.name, case.message)
+    try:
+        estimate = estimate_subject(estimator, case.subject, device, progress=progress)
+    except Exception as error:
+        return error_tables(estimator, case.name, error_sentence(error, "Estimating"))
+    return estimate_tables(estimator, estimate)
+
+
+def _part(progress: Progress, start: float, share: float, name: str) -> Progress:
+    return lambda part, text: progress(start + share * part, name)
+
+
+def _write(output: Path, done: list[Tables]) -> None:
+    for name, columns in COLUMNS.items():
+        rows = [row for tables in done for row in tables[name]]
+        write_text(output / f"{name}.csv", csv_text(columns, rows))
+
+
+def _describe(estimator: Estimator, cohort: Cohort, device: str) -> str:
+    """The run as JSON: what the estimates depend on, without the time or any absolute path."""
+    card = estimator.model.card
+    images = [
+        (s.name, i.view.value, i.source, i.most_frames, *_size_and_time(i.path))
+        for s in cohort.subjects
+        for i in s.images
+    ]
+    problems = [(p.subject, p.line, p.sentence) for p in cohort.problems]
+    run = {
+        "software": "LiverUltrasound",
+        "version": __version__,
+        "model": card.name,
+        "model_version": card.version,
+        "model_sha256": estimator.model.sha256,
+        "recipe": card.recipe,
+        "variant": card.variant,
+        "reference": card.reference.value,
+        "device": device,
+        "warnings": list(estimator.warnings),
+        "subjects": len(cohort),
+        "cohort_sha256": hashlib.sha256(json.dumps([images, problems]).encode()).hexdigest(),
+    }
+    return json.dumps(run, indent=2) + "\n"
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
+
+
+def _stopped_run(output: Path, run: str) -> dict[str, Tables]:
+    """Number of the case -> tables that a run of the very same description left when it was stopped, the good ones."""
+    try:
+        if (output / RUN_NAME).read_text(encoding="utf-8") != run:
+            return {}
+        lines = (output / PARTIAL_NAME).read_text(encoding="utf-8").split("\n")
+    except (OSError, ValueError):
+        return {}
+    known = {}
+    for line in lines[:-1]:  # what follows the last line break was cut off
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if entry["tables"]["estimates"][0][1] == "ok":
+            known[entry["number"]] = entry["tables"]
+    return known

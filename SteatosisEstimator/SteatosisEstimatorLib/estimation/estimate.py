@@ -1,0 +1,150 @@
+"""One subject: from its images to a fat percentage with its uncertainty. For the module, notebooks and the commands.
+
+from SteatosisEstimatorLib.estimation.estimate import estimate_subject, open_model
+estimator = open_model("LiverKidneyFat")
+estimate = estimate_subject(estimator, subject)
+print(estimate.fat_percent, estimate.fat_low, estimate.fat_high, estimate.warnings)
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from HepatoRenalIndexLib.imaging.image import InputError
+
+from ..bundles.card_text import warnings_of
+from ..bundles.loading import LoadedModel, load_model
+from ..cohort.cohort import Subject
+from ..cohort.vocabulary import ReferenceKind
+from ..evaluation.images import first_digest
+from ..recipes.base import Job, Prediction, Progress, no_progress
+from ..uncertainty.grades import GradeCutoffs, default_cutoffs
+from .calibration import LEVEL, ModelCalibration
+
+TRAINING_IMAGE = "training_image"
+_SENTENCES = {
+    TRAINING_IMAGE: "The model was trained on an image of this subject: the estimate is not that of a new subject.",
+}
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """A model ready to estimate. ``cutoffs`` are those of the reference method, ``None`` where it is not stated."""
+
+    model: LoadedModel
+    calibration: ModelCalibration
+    cutoffs: GradeCutoffs | None
+
+    @property
+    def reference(self) -> ReferenceKind:
+        return self.model.card.reference
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What must be said beside every estimate of this model."""
+        return warnings_of(self.model.card)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a model says of a subject; ``None`` where the variant says nothing.
+
+    ``fat_low`` to ``fat_high`` hold the reference value with a probability of 90%. ``prediction`` is the raw output
+    with views, frames and contributions. ``flags`` are short names of doubts, ``warnings`` the same in sentences.
+    """
+
+    subject: str
+    prediction: Prediction
+    fat_percent: float | None
+    fat_low: float | None
+    fat_high: float | None
+    p_fatty_5: float | None
+    p_fatty_10: float | None
+    grade: str
+    grade_probabilities: dict[str, float]
+    flags: tuple[str, ...]
+    warnings: tuple[str, ...]
+    reference: ReferenceKind
+    model: str
+    model_sha256: str
+    seconds: float = field(default=0.0, compare=False)
+
+
+def open_model(
+    model: str | Path | None = None, device: str = "auto", work: Path | None = None, progress: Progress = no_progress
+) -> Estimator:
+    """A model by the name of one that comes with the software or by the folder of a bundle; the default for ``None``.
+
+    Raises :class:`InputError` with one sentence for a model that cannot be used.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        loaded = load_model(model, Job(work or Path(folder), device=device, progress=progress))
+    return Estimator(loaded, ModelCalibration.from_json(loaded.calibration), default_cutoffs(loaded.card.reference))
+
+
+def estimate_subject(
+    estimator: Estimator,
+    subject: Subject,
+    device: str = "auto",
+    work: Path | None = None,
+    progress: Progress = no_progress,
+) -> Estimate:
+    """Estimate one subject.
+
+    ``work`` may keep what is expensive to compute; nothing of it is needed afterwards. Raises :class:`InputError` with
+    one sentence where the subject cannot be estimated: a view is missing, a file cannot be read.
+    """
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        job = Job(work or Path(folder), device=device, progress=progress)
+        prediction = estimator.model.fitted.predict(subject, job)
+    outcome, calibration = prediction.outcome, estimator.calibration
+    distribution = calibration.distribution(outcome)
+    fat = low = high = None
+    grade, grades = "", {}
+    if distribution is not None:
+        fat = min(max(float(outcome.fat_percent), 0.0), 100.0)
+        low, high = distribution.interval(LEVEL)
+        low, high = min(low, fat), max(high, fat)  # a model that is off to one side
+        if estimator.cutoffs is not None:
+            grade, grades = estimator.cutoffs.grade(fat), estimator.cutoffs.probabilities(distribution)
+    p5 = calibration.probability(outcome, 5, distribution)
+    p10 = calibration.probability(outcome, 10, distribution)
+    if p5 is not None and p10 is not None:
+        p10 = min(p10, p5)  # calibrated apart, they could contradict each other
+    if fat is None and p5 is None and p10 is None:
+        raise InputError("The model says nothing of this subject; choose another model.")
+    flags, sentences = _doubts(estimator, subject, prediction)
+    card = estimator.model.card
+    return Estimate(
+        subject=subject.name,
+        prediction=prediction,
+        fat_percent=fat,
+        fat_low=low,
+        fat_high=high,
+        p_fatty_5=p5,
+        p_fatty_10=p10,
+        grade=grade,
+        grade_probabilities=grades,
+        flags=flags,
+        warnings=sentences,
+        reference=card.reference,
+        model=card.name,
+        model_sha256=estimator.model.sha256,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _doubts(estimator: Estimator, subject: Subject, prediction: Prediction) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Flags and sentences: of the recipe, and of images that were trained on."""
+    flags = list(prediction.flags)
+    used = {view.view for view in prediction.views}
+    known = estimator.model.training_images
+    if known and any(first_digest(image) in known for image in subject.images if not used or image.view in used):
+        flags.append(TRAINING_IMAGE)
+    flags = list(dict.fromkeys(flags))
+    sentences = [_SENTENCES[flag] for flag in flags if flag in _SENTENCES]
+    return tuple(flags), tuple(sentences)

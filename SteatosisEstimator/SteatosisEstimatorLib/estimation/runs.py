@@ -1,0 +1,125 @@
+"""Training, evaluation and estimation with plain values: what the commands and a bundle's MONAI configurations call."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..bundles.loading import DEFAULT_MODEL
+from ..cohort.reading import parse_reference, read_cohort
+from ..evaluation.run import EvaluationSummary, clean_work, evaluate_recipe
+from ..recipes.base import Job, Progress, RecipeError, no_progress, settings_from
+from ..recipes.registry import get_recipe
+from .cohort_run import EstimationSummary, estimate_cohort
+from .estimate import open_model
+from .train import TrainingSummary, train_recipe
+
+__all__ = ["DEFAULT_MODEL", "estimate", "evaluate", "train"]
+
+
+def train(
+    recipe: str,
+    cohort: str | Path,
+    output: str | Path,
+    variant: str | None = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    reference: str | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    backbone_weights: str | None = None,
+    frames: int | None = None,
+    work: str | Path | None = None,
+    progress: Progress = no_progress,
+) -> TrainingSummary:
+    """Train a recipe on the cohort of a CSV file and write a bundle.
+
+    ``work`` keeps checkpoints, features and read images for later runs; without it they lie beside the output until the
+    training is done. ``frames`` is how many frames of a clip are used, evenly spaced. Raises ``InputError``.
+    """
+    output = Path(output)
+    chosen = get_recipe(recipe)
+    folder = _work(work, output)
+    job = Job(folder, seed, device, _weights(backbone_weights), progress)
+    people = _cohort(cohort, reference, frames)
+    summary = train_recipe(
+        chosen, people, output, variant, settings_from(chosen.default_settings(), dict(settings or {})), job
+    )
+    clean_work(folder, keep=work is not None)
+    return summary
+
+
+def evaluate(
+    recipe: str,
+    cohort: str | Path,
+    output: str | Path,
+    variants: Sequence[str] = (),
+    *,
+    settings: Mapping[str, Any] | None = None,
+    reference: str | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    backbone_weights: str | None = None,
+    frames: int | None = None,
+    work: str | Path | None = None,
+    progress: Progress = no_progress,
+) -> EvaluationSummary:
+    """Judge the variants of a recipe out of fold on the cohort of a CSV file; arguments as for :func:`train`."""
+    output = Path(output)
+    chosen = get_recipe(recipe)
+    folder = _work(work, output)
+    job = Job(folder, seed, device, _weights(backbone_weights), progress)
+    people = _cohort(cohort, reference, frames)
+    summary = evaluate_recipe(
+        chosen, people, output, settings_from(chosen.default_settings(), dict(settings or {})), job, tuple(variants)
+    )
+    clean_work(folder, keep=work is not None)
+    return summary
+
+
+def estimate(
+    cohort: str | Path,
+    output: str | Path,
+    model: str | Path | None = None,
+    *,
+    device: str = "auto",
+    frames: int | None = None,
+    progress: Progress = no_progress,
+) -> EstimationSummary:
+    """Estimate the subjects of a CSV file with a model: a name, or the folder of a bundle. Raises ``InputError``."""
+    people = _cohort(cohort, None, frames)
+    estimator = open_model(model, device)
+    return estimate_cohort(estimator, people, Path(output), device, progress)
+
+
+def _cohort(path: str | Path, reference: str | None, frames: int | None):
+    if frames is not None and (isinstance(frames, bool) or not isinstance(frames, int) or frames < 1):
+        raise RecipeError("The number of frames must be a whole number of at least 1.")
+    return read_cohort(path, parse_reference(reference) if reference else None).with_most_frames(frames)
+
+
+def _weights(value: str | None) -> str | None:
+    if value in (None, "", "none"):
+        return value or None
+    if not Path(value).is_file():
+        raise RecipeError(f"There is no file of backbone weights {Path(value).name}; check the path, or write none.")
+    return value
+
+
+def _work(work: str | Path | None, output: Path) -> Path:
+    if work is not None:
+        folder = Path(work)
+    else:
+        absolute = output.absolute()
+        folder = absolute.parent / f".{absolute.name}.work"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise RecipeError(
+            f"The work folder {folder.name} cannot be written ({error.strerror}); choose another one with --work."
+        ) from error
+    return folder
