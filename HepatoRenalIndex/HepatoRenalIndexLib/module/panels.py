@@ -180,6 +180,7 @@ class CorrectPanel(Panel):
     def __init__(self, ui, logic, tell, segmentEditor):
         super().__init__(ui, logic, tell)
         self.segmentEditor = segmentEditor
+        self._edited: tuple = ()
         self._rois = {
             "liver": (ui.liverRoiLabel, ui.liverLockCheckBox, ui.liverAutomaticButton, _("Liver ROI: {state}")),
             "kidney": (ui.kidneyRoiLabel, ui.kidneyLockCheckBox, ui.kidneyAutomaticButton, _("Kidney ROI: {state}")),
@@ -214,4 +215,9 @@ class CorrectPanel(Panel):
             editor.setSegmentationNode(segmentation)
         if segmentation is not None and editor.sourceVolumeNode() is not volume:
             editor.setSourceVolumeNode(volume)
+        edited = segmentation, self.logic.shown.frame
+        if edited != self._edited:
+            # The editor forgets its undo steps: they would bring the outlines of another frame into this one.
+            self._edited = edited
+            editor.setUndoEnabled(True)
         self.ui.segmentEditorFrame.setEnabled(segmentation is not None)

@@ -118,8 +118,7 @@ class ModuleWidget:
         self.logic.close()
         self._disconnectParameters()
         self._cornerText.remove()
-        self.segmentEditor.setActiveEffect(None)
-        self.segmentEditor.removeViewObservations()
+        self._stopEditing()
         self.segmentEditor.setMRMLSegmentEditorNode(None)
 
     def _onSceneStartClose(self, caller=None, event=None) -> None:

@@ -191,6 +191,20 @@ def test_outlining_by_hand_gives_the_segment_editor_something_to_paint(applicati
     assert application.widgets["segmentEditorFrame"].value("enabled") is True
 
 
+def test_undo_of_the_segment_editor_does_not_reach_into_another_frame(application, opened):
+    """The editor forgets its steps when it is told that undo is enabled (qMRMLSegmentEditorWidget::setUndoEnabled)."""
+    _load_sample(application, opened, "clip")
+    application.widgets["outlineByHandButton"].fire("clicked()")
+    application.queue.run()
+    editor = opened.panel.segmentEditor
+    for frame, forgets in ((0, None), (3, True)):
+        editor._values.pop("undoEnabled", None)
+        opened.logic.shown.source.browser.SetSelectedItemNumber(frame)
+        opened.logic.requestRefresh()
+        application.queue.run()
+        assert editor.value("undoEnabled") is forgets
+
+
 def test_a_line_on_the_ruler_calibrates(application, opened):
     import vtk
 
