@@ -99,12 +99,15 @@ class ModuleWidget:
         """The user went to another module: nothing of the panel may act on its own, the results stay up to date."""
         self.logic.marking.rest()
         self._readingPanel.removeShortcuts()
+        self._stopEditing()
+        self._disconnectParameters()
+
+    def _stopEditing(self) -> None:
         self.segmentEditor.setActiveEffect(None)
         self.segmentEditor.uninstallKeyboardShortcuts()
         self.segmentEditor.removeViewObservations()
         if self.ui.rulerPlaceWidget.placeModeEnabled:
             self.ui.rulerPlaceWidget.setPlaceModeEnabled(False)
-        self._disconnectParameters()
 
     def cleanup(self) -> None:
         """The module is reloaded or the application closes."""
