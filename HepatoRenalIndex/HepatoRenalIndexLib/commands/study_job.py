@@ -5,7 +5,7 @@
 - ``create``: ``folder``, ``images`` (files and folders), ``options`` (fields of ``StudyOptions``), ``patients`` (CSV
   file or null);
 - ``algorithm``: ``folder``, ``placement``, ``device``, ``model`` (folder or null);
-- ``agreement``: ``source`` (study folder or CSV file of answers), ``output``.
+- ``agreement``: ``source`` (study folder or CSV file of answers), ``output``, ``replicates`` of the bootstrap.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..agreement.answers import read_answers
+from ..agreement.comparison import StudySettings
 from ..agreement.report import analyze_table
 from ..study.algorithm import read_by_algorithm
 from ..study.collect import study_answers
@@ -49,7 +50,7 @@ def _compare(job: dict[str, Any]) -> None:
     source = Path(job["source"])
     table = study_answers(open_study(source), _progress).table if source.is_dir() else read_answers(source)
     say(progress=0.5, text="Computing intervals")
-    analyze_table(table, job["output"])
+    analyze_table(table, job["output"], StudySettings(replicates=job["replicates"]))
 
 
 def _progress(done: float, total: int, name: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from slicer.i18n import tr as _
 
+from ..agreement.comparison import StudySettings
 from ..agreement.report import DETAILS_NAME, PAIRS_NAME, REPORT_NAME
 from ..imaging.image import InputError
 from ..study.create import StudyOptions
@@ -116,16 +117,23 @@ class StudyWork:
         }
         self._run(job, _("The algorithm has read the study."), blocking)
 
-    def compare(self, source: str | Path, output: str | Path | None = None, blocking: bool = True) -> Path:
+    def compare(
+        self,
+        source: str | Path,
+        output: str | Path | None = None,
+        replicates: int = StudySettings.replicates,
+        blocking: bool = True,
+    ) -> Path:
         """Compare readers, sessions and algorithm of a study folder or of a CSV file of answers.
 
         Writes tables, plots and ``report.html`` into ``output``, by default the folder ``agreement`` beside the
-        answers, and puts the table and the plots into the scene. Returns the output folder.
+        answers, and puts the table and the plots into the scene. ``replicates`` of the bootstrap over patients decide
+        how precise its intervals are. Returns the output folder.
         """
         source = _folder(source)
         output = Path(output).absolute() if output else (source.parent if source.is_file() else source) / OUTPUT_NAME
         self._output = output
-        job = {"do": "agreement", "source": str(source), "output": str(output)}
+        job = {"do": "agreement", "source": str(source), "output": str(output), "replicates": replicates}
         self._run(job, _("The answers were compared; the report lies in the study folder."), blocking)
         return output
 
