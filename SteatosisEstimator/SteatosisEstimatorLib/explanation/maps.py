@@ -53,7 +53,7 @@ def explain(
     if method == "grad-cam":
         maps = [_class_activation(target, position) for position in range(len(target.inputs))]
     elif method == "cam":
-        maps = [_cam(target)]
+        maps = [_cam(target, position) for position in range(len(target.inputs))]
     elif method == "shap":
         maps = _shap(target, samples, seed)
     else:
@@ -79,19 +79,19 @@ def _class_activation(target: ExplanationTarget, position: int) -> np.ndarray:
     return method(x=tensor, class_idx=0)[0, 0].detach().cpu().numpy()
 
 
-def _cam(target: ExplanationTarget) -> np.ndarray:
+def _cam(target: ExplanationTarget, position: int) -> np.ndarray:
     import torch
     from monai.visualize import CAM
 
-    if not target.pooled_linear or len(target.inputs) != 1:
-        raise InputError("A class activation map needs one input, pooling and one linear layer; choose grad-cam.")
-    weights = torch.as_tensor(target.linear_weights, dtype=torch.float32).reshape(1, -1)
+    if not target.pooled_linear:
+        raise InputError("A class activation map needs pooling and then one linear layer; choose grad-cam.")
+    weights = torch.as_tensor(target.linear_weights, dtype=torch.float32).reshape(len(target.inputs), -1)[[position]]
     linear = torch.nn.Linear(weights.shape[1], 1, bias=False)
     linear.weight.data.copy_(weights)
-    network, prefix = _one_branch(target, 0)
-    layer = prefix + target.inputs[0].layer
+    network, prefix = _one_branch(target, position)
+    layer = prefix + target.inputs[position].layer
     method = CAM(network, target_layers=layer, fc_layers=lambda model: linear, postprocessing=_as_it_is)
-    return method(x=target.inputs[0].tensor, class_idx=[0])[0, 0].detach().cpu().numpy()
+    return method(x=target.inputs[position].tensor, class_idx=[0])[0, 0].detach().cpu().numpy()
 
 
 def _shap(target: ExplanationTarget, samples: int, seed: int) -> list[np.ndarray]:

@@ -28,7 +28,8 @@ class ExplanationInput:
 class ExplanationTarget:
     """``network(*tensors)`` is ``(1, 1)``: the quantity named ``quantity`` ("p_fatty_5", "fat_percent") on a scale that
     rises with fat. ``pooled_linear`` is True for a global average pooling followed by one linear layer, for which a
-    class activation map (CAM) is exact; ``linear_weights`` are then its weights ``(features,)``.
+    class activation map (CAM) is exact; ``linear_weights`` are then its weights, ``(features,)`` for one input and
+    ``(inputs, features)`` for several, each with a pooling of its own.
     """
 
     network: Any
