@@ -76,6 +76,7 @@ def study_answers(study: ReaderStudy, progress: Progress | None = None) -> Study
     collected.exclusions += [Exclusion(problem.sentence) for problem in problems]
     for file in files:
         collected.add(file)
+    collected.settle_copies()
     collected.check_images(progress)
     sessions = tuple(_status(study, file, collected.exclusions) for file in files)
     remarks = (*_remarks(study, files, sessions), *collected.remarks)
@@ -131,12 +132,27 @@ class _Collected:
             if record["type"] == SKIP:
                 self.skipped.append(SkippedImage(image, *names, reading.reason, record["time"]))
                 return
-            answer = _answer(entry, reading, *names)
+            answer = table_answer(entry, reading, *names)
         except (KeyError, TypeError, ValueError):
             self._exclude("the record lacks something or holds impossible values", image, names)
             return
         self.items.append(_Item(answer, reading))
         self.times[image, *names] = str(record.get("time", ""))
+
+    def settle_copies(self) -> None:
+        """Of several files of one session keep what they agree in; where they do not, nothing counts."""
+        said: dict[tuple[str, str, str], list[_Item | None]] = {}
+        for item in self.items:
+            said.setdefault((item.answer.image, item.answer.reader, item.answer.session), []).append(item)
+        for skip in self.skipped:
+            if items := said.get((skip.image, skip.reader, skip.session)):
+                items.append(None)
+        self.items = []
+        for (image, *names), items in said.items():
+            if all(item is not None and item.answer == items[0].answer for item in items):
+                self.items.append(items[0])
+            else:
+                self._exclude("two files of the session give different answers; none of them counts", image, names)
 
     def check_images(self, progress: Progress | None) -> None:
         """Hold every answer against the insonated area and the pixels of its image."""
@@ -173,11 +189,12 @@ class _Collected:
                 "could not be held against the pixels."
             )
 
-    def _exclude(self, reason: str, image: str, names: tuple[str, str]) -> None:
+    def _exclude(self, reason: str, image: str, names: Sequence[str]) -> None:
         self.exclusions.append(Exclusion(reason, image, *names))
 
 
-def _answer(image: StudyImage, reading: Reading, reader: str, session: str) -> Answer:
+def table_answer(image: StudyImage, reading: Reading, reader: str, session: str) -> Answer:
+    """A reading as a row of the table."""
     values = [float(value) for value in (reading.liver_mean, reading.kidney_mean, reading.hri)]
     aspect = image.calibration.aspect
     boxes = [Box(roi.left, roi.top * aspect, roi.width) for roi in (reading.liver, reading.kidney)]

@@ -295,18 +295,24 @@ def answer_record(reading: Reading, image: StudyImage) -> Record:
 
 
 def reading_of(record: Record) -> Reading:
-    """What an answer or skip in a file says."""
+    """What an answer or skip in a file says; ``KeyError``, ``TypeError`` or ``ValueError`` if it is malformed."""
     if record["type"] == SKIP:
         return Reading(record["image"], reason=record["reason"])
     return Reading(
         image=record["image"],
-        liver=Roi(*record["liver"]),
-        kidney=Roi(*record["kidney"]),
+        liver=_roi(record["liver"]),
+        kidney=_roi(record["kidney"]),
         liver_mean=record["liver_mean"],
         kidney_mean=record["kidney_mean"],
         hri=record["hri"],
         flags=tuple(record["flags"]),
     )
+
+
+def _roi(values: list[int]) -> Roi:
+    if not all(type(value) is int for value in values):
+        raise TypeError("an ROI is four whole numbers")
+    return Roi(*values)
 
 
 def one_line(text: str) -> str:
