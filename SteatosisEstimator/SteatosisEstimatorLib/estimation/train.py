@@ -77,7 +77,7 @@ def train_recipe(
         backbone=backbone_words(recipe, job),
         trained_on=CohortFacts.of(trained_on),
         figures=tuple(_figure(row) for name in CARD_FIGURES for row in rows if row.metric == name),
-        limits=(*_limits(trained_on, judged), *limits),
+        limits=(*_limits(trained_on, judged), *getattr(recipe, "limits", ()), *limits),
         software=f"LiverUltrasound {__version__}",
     )
     images = [first_digest(image) for subject in trained_on.subjects for image in subject.images]
