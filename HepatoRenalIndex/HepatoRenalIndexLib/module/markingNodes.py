@@ -44,6 +44,7 @@ class MarkingNodes:
         self._volume = None
         self._points: dict = {}
         self._boxes: dict = {}
+        self._last: dict[str, Roi | None] = {}
         self._roiAt: Callable[[float, float], Roi] | None = None
         self._writing = False
 
@@ -153,19 +154,25 @@ class MarkingNodes:
         node.SetHideFromEditors(True)
         for part in (node, node.GetDisplayNode()):
             part.SetSaveWithScene(False)
+        # The application lists a new node in the subject hierarchy before it can be hidden.
+        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(self._scene)
+        item = hierarchy.GetItemByDataNode(node)
+        if item:
+            hierarchy.RemoveItem(item, False)
 
     def _onPoint(self, caller=None, event=None) -> None:
         if self._writing or not self.areComplete:
             return
         organ = next((organ for organ, point in self._points.items() if point is caller), None)
-        if organ is None:
+        if organ is None or self.roi(organ) == self._last.get(organ):  # the pointer moves before the point is placed
             return
         self._follow(organ)
         self._onMoved()
 
     def _follow(self, organ: str) -> None:
         """Let the ROI lie about its point."""
-        update_roi(self._boxes[organ], self.roi(organ), self._volume)
+        self._last[organ] = self.roi(organ)
+        update_roi(self._boxes[organ], self._last[organ], self._volume)
 
 
 def isStudyNode(node) -> bool:

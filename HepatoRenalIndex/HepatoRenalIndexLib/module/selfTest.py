@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 
 from ..imaging.reader import open_ultrasound
 from ..measurement.organs import OrganMasks
+from ..study.create import Patients, StudyOptions, create_study
 from . import resultTable
 from .caseNodes import ensureCase
 from .console import ConsoleLogic
@@ -18,6 +19,7 @@ from .installing import Installer
 from .sampleData import SAMPLE_FOLDER, SAMPLES
 from .source import findSource
 
+_PATIENTS = {"clip.dcm": {frame: str(frame // 2) for frame in range(12)}}  # as if it showed six
 _CLOSE = 0.15  # relative difference of the HRI from the simulated truth
 
 
@@ -35,6 +37,7 @@ class SelfTest:
         self.correct()
         self.keep()
         self.deleteNodes()
+        self.readStudy()
         if Installer().missing():
             skipped.append(_("network (PyTorch is not installed)"))
         else:
@@ -104,6 +107,30 @@ class SelfTest:
         logic.scene.RemoveNode(logic.parameters().inputVolume)
         logic.refreshAll()
         assert logic.shown.source is None
+
+    def readStudy(self) -> None:
+        """Two readers mark a study of the clip, one of them interrupted; their answers are compared."""
+        self._say(_("Reader study"))
+        marking = self._logic.marking
+        with tempfile.TemporaryDirectory() as folder:
+            study = create_study(
+                folder, [SAMPLE_FOLDER / "clip.dcm"], StudyOptions(frames="all"), Patients(table=_PATIENTS)
+            )
+            for reader, shift in (("A", 0.0), ("B", 4.0)):
+                marking.start(folder, reader)
+                while not marking.session.finished:
+                    x = shift + marking.session.position
+                    marking.place("liver", 240 + x, 125)
+                    marking.place("kidney", 215 + x, 177)
+                    marking.next()
+                    if marking.session.done == 1:
+                        marking.stop()
+                        marking.start(folder, reader)
+                marking.stop()
+            self._logic.study.compare(folder, replicates=50)
+            assert self._logic.study.reportPath.is_file()
+            assert self._logic.study.tableNode.GetNumberOfRows() == 3
+            assert len(study.images) == len(_PATIENTS["clip.dcm"])
 
     def measureWithNetwork(self) -> None:
         """One image, measured out of process."""

@@ -308,6 +308,8 @@ class AgreementPanel(Panel):
             self._comparisons = names
             ui.comparisonComboBox.clear()
             ui.comparisonComboBox.addItems(names)
+            index = next((i for i, (_name, quantity) in enumerate(study.pairs) if quantity == "hri"), -1)
+            ui.comparisonComboBox.setCurrentIndex(index)
 
 
 def _reason(text: str) -> str:

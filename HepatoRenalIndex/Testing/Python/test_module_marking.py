@@ -65,6 +65,7 @@ def _click(marking, organ: str, x: float, y: float) -> None:
 
 
 def test_two_readers_in_two_sessions_end_up_in_one_table(scene, marking, study):
+    slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)  # there in the application
     nodes = scene.GetNumberOfNodes()
     orders = []
     for reader, session in (("A", 1), ("B", 1), ("A", 2), ("B", 2)):
@@ -173,6 +174,8 @@ def test_nothing_of_a_session_mixes_with_the_measuring_part_or_is_saved(scene, m
     text = scene.GetSceneXMLString()
     scene.SetSaveToXMLString(0)
     assert "Study image" not in text and STUDY_ATTRIBUTE not in text and "sector" in text
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+    assert not any(isStudyNode(n) and hierarchy.GetItemByDataNode(n) for n in scene.GetNodesByClass("vtkMRMLNode"))
     marking.stop()
     assert measured.GetScene() is scene and volume.GetScene() is scene
 

@@ -20,6 +20,7 @@ from HepatoRenalIndexLib.imaging.image import InputError  # noqa: E402
 from HepatoRenalIndexLib.module.console import ConsoleLogic  # noqa: E402
 from HepatoRenalIndexLib.module.installing import Installer  # noqa: E402
 from HepatoRenalIndexLib.module.loading import loadSample  # noqa: E402
+from HepatoRenalIndexLib.module.selfTest import SelfTest  # noqa: E402
 from HepatoRenalIndexLib.module.studyWork import describeStudy  # noqa: E402
 from HepatoRenalIndexLib.scene import runtime  # noqa: E402
 from HepatoRenalIndexLib.study.create import StudyOptions  # noqa: E402
@@ -82,6 +83,10 @@ def test_the_answers_of_two_readers_become_a_table_two_plots_and_a_report(scene,
         assert lines[name] == [float(row[name])] * 2
         assert lines[f"{name}_low"][0] < lines[name][0] < lines[f"{name}_high"][0]
     assert sum(lines["difference"]) / FRAMES == pytest.approx(float(row["bias"]), abs=1e-4)
+
+
+def test_the_self_test_reads_a_study(logic):
+    SelfTest(logic, lambda text: None).readStudy()
 
 
 def test_a_table_of_answers_from_elsewhere_is_compared_as_well(logic, tmp_path):
