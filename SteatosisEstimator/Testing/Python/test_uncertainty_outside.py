@@ -13,6 +13,7 @@ from HepatoRenalIndexLib.geometry.scan import ProbeShape, ScanGeometry
 from HepatoRenalIndexLib.geometry.spacing import Calibration, SpacingSource
 from HepatoRenalIndexLib.imaging.image import InputError, Provenance, UltrasoundImage
 from HepatoRenalIndexLib.imaging.reader import open_ultrasound
+from HepatoRenalIndexLib.simulation.parameters import Content
 from HepatoRenalIndexLib.simulation.phantom import simulate
 from HepatoRenalIndexLib.simulation.randomize import random_parameters
 from scipy import ndimage
@@ -232,13 +233,13 @@ def test_a_simulated_scanner_is_told_from_another():
     def phantoms(seed, count, receiver, shape):
         rng = np.random.default_rng(seed)
         for _ in range(count):
-            drawn_at_random = random_parameters(rng, shape=shape, size=(240, 320))
+            drawn_at_random = random_parameters(rng, Content.LIVER_KIDNEY, shape, (240, 320))
             yield described(simulate(replace(drawn_at_random, receiver=receiver)).image)
 
     own = random_parameters(np.random.default_rng(0)).receiver
     other = replace(own, gamma=own.gamma * 0.5, dynamic_range_db=95.0, smoothing_px=1.8)
-    training = list(phantoms(1, 18, own, ProbeShape.SECTOR))
-    learned = learn_domain(training, [str(i) for i in range(18)])
+    training = list(phantoms(1, 24, own, ProbeShape.SECTOR))
+    learned = learn_domain(training, [str(i) for i in range(24)])
     same = [codes(learned, d) & {"brightness"} for d in phantoms(2, 9, own, ProbeShape.SECTOR)]
     changed = [codes(learned, d) & {"brightness"} for d in phantoms(2, 9, other, ProbeShape.SECTOR)]
     probe = [codes(learned, d) & {"probe_shape", "opening_angle"} for d in phantoms(3, 4, own, ProbeShape.LINEAR)]
