@@ -23,6 +23,13 @@ class Panel:
         self.ui = ui
         self.logic = logic
         self.tell = tell
+        self._purposes: dict[str, str] = {}  # tooltips of the .ui file
+
+    def enable(self, button, reason: str) -> None:
+        """Enable a button, or with a ``reason`` disable it and let its tooltip say what is missing."""
+        purpose = self._purposes.setdefault(button.objectName, button.toolTip)
+        button.setEnabled(not reason)
+        button.setToolTip(reason or purpose)
 
     def attempt(self, action: Callable, *arguments):
         """Do what the user asked for; what is wrong with the input becomes a sentence, never a traceback."""
@@ -98,12 +105,12 @@ class InputsPanel(Panel):
             self._updateRulerLine()
         line = self.logic.parameters().rulerLine
         hasLine = isAlive(line) and line.GetNumberOfDefinedControlPoints() >= 2
-        ui.calibrateButton.setEnabled(shown.source is not None and hasLine)
-        ui.calibrateButton.setToolTip(
-            _("Take the pixel size from the line and its length.")
-            if hasLine
-            else _("Draw a line over the depth ruler first: press the button above, then click two of its marks.")
-        )
+        reason = ""
+        if shown.source is None:
+            reason = _("Choose an ultrasound image or clip first.")
+        elif not hasLine:
+            reason = _("Draw a line over the depth ruler first: press the button above, then click two of its marks.")
+        self.enable(ui.calibrateButton, reason)
 
 
 class MeasurePanel(Panel):
@@ -163,15 +170,14 @@ class MeasurePanel(Panel):
 
     def update(self) -> None:
         ui = self.ui
-        reason = self.logic.whyNotMeasurable()
         hasInput = findSource(self.logic.parameters().inputVolume) is not None
-        ui.applyButton.setEnabled(not reason)
-        ui.applyButton.setToolTip(reason or _("Outline liver and right kidney, place the ROIs and measure the HRI."))
-        ui.cancelButton.setEnabled(self.logic.process.isRunning)
+        running = self.logic.process.isRunning
+        self.enable(ui.applyButton, self.logic.whyNotMeasurable())
+        self.enable(ui.cancelButton, "" if running else _("No measurement is running."))
         isClip = self.logic.shown.source is not None and self.logic.shown.source.isClip
         ui.wholeClipCheckBox.setVisible(isClip)
         for button in (ui.outlineByHandButton, ui.placeByHandButton):
-            button.setEnabled(hasInput)
+            self.enable(button, "" if hasInput else _("Choose an ultrasound image or clip first."))
 
 
 class CorrectPanel(Panel):
@@ -200,9 +206,10 @@ class CorrectPanel(Panel):
             label.setText(text.format(state=state))
             lock.setEnabled(exists)
             lock.setChecked(exists and roi.locked)
-            automatic.setEnabled(exists and roi.fixed)
-        self.ui.undoButton.setEnabled(self.logic.history.canUndo)
-        self.ui.redoButton.setEnabled(self.logic.history.canRedo)
+            self.enable(automatic, "" if exists and roi.fixed else _("The ROI was not moved by hand."))
+        history = self.logic.history
+        self.enable(self.ui.undoButton, "" if history.canUndo else _("There is nothing to take back."))
+        self.enable(self.ui.redoButton, "" if history.canRedo else _("Nothing was taken back."))
         self._updateSegmentEditor()
 
     def _updateSegmentEditor(self) -> None:

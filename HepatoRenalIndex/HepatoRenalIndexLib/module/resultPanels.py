@@ -65,8 +65,8 @@ class ResultsPanel(Panel):
             self._tableNode = table
             ui.tableView.setMRMLTableNode(table)
         hasRows = table is not None and resultTable.isResultTable(table) and table.GetNumberOfRows() > 0
-        ui.saveCsvButton.setEnabled(hasRows)
-        ui.savePictureButton.setEnabled(result is not None)
+        self.enable(ui.saveCsvButton, "" if hasRows else _("Measure first: the table has no rows."))
+        self.enable(ui.savePictureButton, "" if result is not None else _("Measure first."))
         self._updateSummary()
 
     def _updateSummary(self) -> None:
@@ -159,8 +159,6 @@ class AdvancedPanel(Panel):
             ui.modelFolderLineEdit.setCurrentPath(self.logic.parameters().modelFolder)
         hasFolders = bool(ui.inputFolderLineEdit.currentPath and ui.outputFolderLineEdit.currentPath)
         running = self.logic.isBatchRunning
-        ui.measureFolderButton.setEnabled(hasFolders and not running)
-        ui.measureFolderButton.setToolTip(
-            _("Measure all files and write the results.") if hasFolders else _("Choose both folders first.")
-        )
-        ui.cancelFolderButton.setEnabled(running)
+        reason = "" if hasFolders else _("Choose both folders first.")
+        self.enable(ui.measureFolderButton, _("A folder is being measured.") if running else reason)
+        self.enable(ui.cancelFolderButton, "" if running else _("No folder is being measured."))

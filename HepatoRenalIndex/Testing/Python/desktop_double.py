@@ -93,7 +93,9 @@ def ui_widgets(api: Api) -> dict[str, Widget]:
     """The widgets of the ``.ui`` file by their names."""
     found = {}
     for element in ElementTree.parse(UI_FILE).iter("widget"):
-        found[element.get("name")] = Widget(api, element.get("class"), element.get("name"))
+        widget = found[element.get("name")] = Widget(api, element.get("class"), element.get("name"))
+        for tooltip in element.findall("property[@name='toolTip']"):
+            widget.toolTip = "".join(tooltip.itertext()).strip()
     return found
 
 

@@ -155,6 +155,14 @@ def test_an_empty_module_says_what_is_missing(application, opened):
     button = application.widgets["applyButton"]
     assert button.value("enabled") is False
     assert button.value("toolTip") == "Choose an ultrasound image or clip first."
+    purposes = {element.get("name"): _properties(element).get("toolTip") for element in CONTROLS}
+    waiting = ("cancel", "outlineByHand", "placeByHand", "calibrate", "undo", "redo", "saveCsv", "savePicture",
+               "measureFolder", "cancelFolder", "liverAutomatic", "kidneyAutomatic")  # fmt: skip
+    for name in (f"{action}Button" for action in waiting):
+        assert not application.widgets[name].enabled
+        assert application.widgets[name].toolTip not in ("", purposes[name]), name
+    _load_sample(application, opened)
+    assert button.toolTip == purposes["applyButton"]
 
 
 def test_the_buttons_lead_from_a_file_to_a_number_without_the_network(application, opened, tmp_path):
