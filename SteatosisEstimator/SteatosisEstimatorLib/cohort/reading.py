@@ -98,7 +98,7 @@ def _read_lines(path: Path) -> tuple[ReferenceKind | None, bool, list[str], list
     except OSError:
         raise CohortError("The cohort cannot be read; check the path and your permission.") from None
     stated, simulated, header, lines = None, False, None, []
-    first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
+    first = next((line for line in text.splitlines() if line.strip(' "') and line.lstrip(' "')[:1] != "#"), "")
     delimiter = max(",;\t", key=first.count)  # spreadsheets of many countries write semicolons
     try:
         for number, values in _numbered(text, delimiter):

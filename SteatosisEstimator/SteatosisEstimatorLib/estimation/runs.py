@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from HepatoRenalIndexLib.imaging.image import InputError
+from HepatoRenalIndexLib.pipeline.outputs import prepare_folder
+
 from ..bundles.loading import DEFAULT_MODEL
+from ..bundles.writing import check_output
 from ..cohort.reading import parse_reference, read_cohort
-from ..evaluation.run import EvaluationSummary, clean_work, evaluate_recipe
+from ..evaluation.run import EvaluationSummary, evaluate_recipe
 from ..recipes.base import Job, Progress, RecipeError, no_progress, settings_from
 from ..recipes.registry import get_recipe
 from .cohort_run import EstimationSummary, estimate_cohort
@@ -39,16 +45,12 @@ def train(
     ``work`` keeps checkpoints, features and read images for later runs; without it they lie beside the output until the
     training is done. ``frames`` is how many frames of a clip are used, evenly spaced. Raises ``InputError``.
     """
-    output = Path(output)
-    chosen = get_recipe(recipe)
-    folder = _work(work, output)
-    job = Job(folder, seed, device, _weights(backbone_weights), progress)
-    people = _cohort(cohort, reference, frames)
-    summary = train_recipe(
-        chosen, people, output, variant, settings_from(chosen.default_settings(), dict(settings or {})), job
-    )
-    clean_work(folder, keep=work is not None)
-    return summary
+    output, chosen = Path(output), get_recipe(recipe)
+    values = settings_from(chosen.default_settings(), dict(settings or {}))
+    weights, people = _weights(backbone_weights), _cohort(cohort, reference, frames)
+    check_output(output)
+    with _work_folder(work, output) as folder:
+        return train_recipe(chosen, people, output, variant, values, Job(folder, seed, device, weights, progress))
 
 
 def evaluate(
@@ -67,16 +69,13 @@ def evaluate(
     progress: Progress = no_progress,
 ) -> EvaluationSummary:
     """Judge the variants of a recipe out of fold on the cohort of a CSV file; arguments as for :func:`train`."""
-    output = Path(output)
-    chosen = get_recipe(recipe)
-    folder = _work(work, output)
-    job = Job(folder, seed, device, _weights(backbone_weights), progress)
-    people = _cohort(cohort, reference, frames)
-    summary = evaluate_recipe(
-        chosen, people, output, settings_from(chosen.default_settings(), dict(settings or {})), job, tuple(variants)
-    )
-    clean_work(folder, keep=work is not None)
-    return summary
+    output, chosen = Path(output), get_recipe(recipe)
+    values = settings_from(chosen.default_settings(), dict(settings or {}))
+    weights, people = _weights(backbone_weights), _cohort(cohort, reference, frames)
+    prepare_folder(output)
+    with _work_folder(work, output) as folder:
+        job = Job(folder, seed, device, weights, progress)
+        return evaluate_recipe(chosen, people, output, values, job, tuple(variants))
 
 
 def estimate(
@@ -108,12 +107,11 @@ def _weights(value: str | None) -> str | None:
     return value
 
 
-def _work(work: str | Path | None, output: Path) -> Path:
-    if work is not None:
-        folder = Path(work)
-    else:
-        absolute = output.absolute()
-        folder = absolute.parent / f".{absolute.name}.work"
+@contextmanager
+def _work_folder(work: str | Path | None, output: Path) -> Iterator[Path]:
+    """The work folder: the one asked for, or a hidden one beside the output that goes when all is done."""
+    absolute = output.absolute()
+    folder = absolute.parent / f".{absolute.name}.work" if work is None else Path(work)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -122,4 +120,11 @@ def _work(work: str | Path | None, output: Path) -> Path:
         raise RecipeError(
             f"The work folder {folder.name} cannot be written ({error.strerror}); choose another one with --work."
         ) from error
-    return folder
+    try:
+        yield folder
+    except InputError:
+        if work is None and not any(path.is_dir() for path in folder.iterdir()):
+            shutil.rmtree(folder, ignore_errors=True)  # refused before any training
+        raise
+    if work is None:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -105,12 +104,6 @@ def backbone_words(recipe: Recipe, job: Job) -> str:
     if job.backbone_weights == "none":
         return "random weights, no ImageNet weights: not what the paper used, so its figures cannot be reached"
     return f"weights of the file {Path(job.backbone_weights).name}"
-
-
-def clean_work(work: Path, keep: bool) -> None:
-    """Remove a work folder that nobody asked for."""
-    if not keep:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _part(job: Job, start: float, end: float) -> Job:
