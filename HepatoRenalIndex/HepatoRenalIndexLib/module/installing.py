@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import tempfile
 from pathlib import Path
 from subprocess import CalledProcessError
 
@@ -55,11 +56,12 @@ class Installer:
         except Exception:  # a half installed torch raises whatever its import leads to
             raise InputError(
                 _(
-                    "PyTorch is installed incompletely: open the module PyTorch Util, uninstall PyTorch, "
+                    "PyTorch is installed incompletely: open the module PyTorch Utils, uninstall PyTorch, "
                     "restart Slicer and measure again."
                 )
             ) from None
         if installed:
+            self._refuseOldTorch()
             return
         if slicer.app.testingEnabled():
             raise InputError(_("PyTorch is not installed."))
@@ -67,7 +69,7 @@ class Installer:
             torch = logic.installTorch(askConfirmation=True, torchVersionRequirement=TORCH_REQUIREMENT)
         except Exception as error:
             raise InputError(
-                _("PyTorch could not be installed ({reason}): try again in the module PyTorch Util.").format(
+                _("PyTorch could not be installed ({reason}): try again in the module PyTorch Utils.").format(
                     reason=_shortened(error)
                 )
             ) from error
@@ -76,13 +78,31 @@ class Installer:
                 _("PyTorch was not installed, and the network needs it: measure again and agree, or outline by hand.")
             )
 
+    @staticmethod
+    def _refuseOldTorch() -> None:
+        import slicer.packaging
+
+        if not slicer.packaging.pip_check(f"torch{TORCH_REQUIREMENT}"):
+            raise InputError(
+                _(
+                    "PyTorch {version} is too old for the network: uninstall it in the module PyTorch Utils, restart "
+                    "Slicer and measure again."
+                ).format(version=importlib.metadata.version("torch"))
+            )
+
     def _ensureRest(self) -> None:
         import slicer.packaging
 
         try:
-            slicer.packaging.pip_ensure(
-                slicer.packaging.load_requirements(REQUIREMENTS), requester=_("Hepatorenal Index")
-            )
+            with tempfile.TemporaryDirectory(prefix="hepatorenal-") as folder:
+                # Nothing that is installed here may bring another PyTorch with it.
+                constraints = Path(folder) / "constraints.txt"
+                constraints.write_text(f"torch=={importlib.metadata.version('torch')}\n", encoding="utf-8")
+                slicer.packaging.pip_ensure(
+                    slicer.packaging.load_requirements(REQUIREMENTS),
+                    constraints=constraints,
+                    requester=_("Hepatorenal Index"),
+                )
         except CalledProcessError:
             raise InputError(
                 _(
