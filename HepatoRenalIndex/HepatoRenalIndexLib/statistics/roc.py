@@ -55,10 +55,16 @@ def auc_delong(labels, scores, level: float = 0.95) -> Estimate:
     """AUC with the interval of DeLong ER et al. Biometrics 1988;44:837-845, cut to 0..1.
 
     Midrank computation after Sun X, Xu W. IEEE Signal Process Lett 2014;21:1389-1393. Cases must be independent: one
-    row per patient.
+    row per patient. Where every pair is in order (or every one is not) the variance estimate is 0, which says nothing;
+    the limit is then that of as many successes in a row as the smaller class has cases, after the largest variance that
+    an area can have (Bamber D. J Math Psychol 1975;12:387-415).
     """
     labels, scores = _checked(labels, scores)
     areas, covariance = _delong(labels, scores[None, :])
+    if areas[0] in (0, 1):
+        fewer = int(min(labels.sum(), (~labels).sum()))
+        bound = proportion(fewer if areas[0] == 1 else 0, fewer, level)
+        return Estimate(float(areas[0]), bound.low, bound.high, labels.size, "exact, largest variance", level)
     half = stats.norm.ppf(1 - (1 - level) / 2) * np.sqrt(covariance[0, 0])
     area = float(areas[0])
     return Estimate(area, float(max(area - half, 0)), float(min(area + half, 1)), labels.size, "DeLong", level)

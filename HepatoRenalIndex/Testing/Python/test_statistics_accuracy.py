@@ -62,6 +62,16 @@ def test_delong_and_bootstrap_intervals_hold_the_true_area():
     assert all(0.88 < count / 150 <= 0.99 for count in held)
 
 
+def test_a_perfect_order_of_few_cases_does_not_prove_a_perfect_test():
+    perfect = auc_delong([0] * 20 + [1] * 10, range(30))
+    assert (perfect.value, perfect.high) == (1, 1)
+    assert perfect.low == pytest.approx(0.025 ** (1 / 10))  # ten successes of ten
+    reversed_order = auc_delong([1] * 10 + [0] * 20, range(30))
+    assert (reversed_order.value, reversed_order.low) == (0, 0)
+    assert reversed_order.high == pytest.approx(1 - 0.025 ** (1 / 10))
+    assert auc_delong([0, 0, 1], [1, 2, 3]).low < 0.05
+
+
 def test_delong_comparison_sees_a_better_score_and_not_a_copy():
     rng = np.random.default_rng(3)
     labels = np.arange(200) < 100
