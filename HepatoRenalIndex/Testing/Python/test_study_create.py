@@ -14,8 +14,10 @@ from HepatoRenalIndexLib.imaging.image import InputError
 from HepatoRenalIndexLib.imaging.reader import open_ultrasound
 from HepatoRenalIndexLib.study.create import Patients, StudyOptions, create_study, read_patients
 from HepatoRenalIndexLib.study.definition import is_study, open_study, pixel_digest
+from HepatoRenalIndexLib.study.picture import drawn_over
 from HepatoRenalIndexLib.study.session import ReadingSession
-from PIL import Image
+from PIL import Image, ImageDraw
+from scipy import ndimage
 from study_case import SPACING, make_study, phantom, write_images
 
 UNRECOGNIZED = "burned-in text cannot be hidden"
@@ -45,14 +47,61 @@ def test_a_study_of_a_folder_is_read_back_as_it_was_written(tmp_path):
 def test_the_kept_scan_geometry_is_the_one_that_was_found(tmp_path):
     study = make_study(tmp_path, count=1)
     kept = study.images[0].geometry()
-    found = detect_scan_geometry(study.load(study.images[0]).pixels)
-    assert (kept.mask == found.mask).all()
+    pixels = study.load(study.images[0]).pixels
+    found = detect_scan_geometry(pixels)
+    assert (kept.mask == (found.mask & ~drawn_over(pixels, found.mask))).all()
     assert (kept.shape, kept.apex, kept.near_radius, kept.far_radius) == (
         found.shape,
         found.apex,
         found.near_radius,
         found.far_radius,
     )
+
+
+def test_text_and_lines_drawn_over_the_tissue_are_hidden_and_the_tissue_is_not(tmp_path):
+    image = phantom(3).image.pixels
+    area = detect_scan_geometry(image).mask
+    rows, columns = np.nonzero(area)
+    x, y = int(columns.mean()) - 40, int(rows.mean())
+    drawing = Image.fromarray(np.zeros_like(image))
+    pen = ImageDraw.Draw(drawing)
+    pen.text((x, y), "SMITH JOHN 1961", fill=255)
+    pen.line((x, y + 40, x + 80, y + 60), fill=255)
+    pen.line((x - 4, y + 30, x + 4, y + 30), fill=255)
+    pen.line((x, y + 26, x, y + 34), fill=255)
+    pen.text((5, 5), "SMITH JOHN", fill=255)
+    ink = np.asarray(drawing) > 200
+    Image.fromarray(np.where(ink, 255, image).astype(np.uint8)).save(tmp_path / "a.png")
+    study = create_study(tmp_path / "study", [tmp_path / "a.png"], _options())
+    shown = ReadingSession.open(study, "A", 1).show()
+    assert shown.pixels[ink].max() == 0
+    hidden = area & ~shown.sector
+    assert hidden.sum() < 6 * ink.sum()
+    assert hidden.sum() < 0.1 * area.sum()
+
+
+def test_a_roi_cannot_lie_on_text(tmp_path):
+    pixels = phantom(3).image.pixels
+    drawing = Image.fromarray(pixels)
+    rows, columns = np.nonzero(detect_scan_geometry(pixels).mask)
+    x, y = int(columns.mean()), int(rows.mean())
+    ImageDraw.Draw(drawing).text((x - 10, y - 5), "LIVER", fill=255)
+    drawing.save(tmp_path / "a.png")
+    study = create_study(tmp_path / "study", [tmp_path / "a.png"], _options())
+    session = ReadingSession.open(study, "A", 1)
+    with pytest.raises(InputError, match="outside the insonated area"):
+        session.answer(session.image.roi_at(x, y), session.image.roi_at(x, y + 60))
+
+
+def test_colored_overlay_is_hidden(tmp_path):
+    pixels = phantom(3).image.pixels
+    rgb = np.repeat(pixels[..., None], 3, axis=2)
+    rows, columns = np.nonzero(detect_scan_geometry(pixels).mask)
+    x, y = int(columns.mean()), int(rows.mean())
+    rgb[y : y + 30, x : x + 30] = (30, 60, 200)
+    Image.fromarray(rgb).save(tmp_path / "a.png")
+    study = create_study(tmp_path / "study", [tmp_path / "a.png"], _options())
+    assert not ReadingSession.open(study, "A", 1).show().pixels[y : y + 30, x : x + 30].any()
 
 
 def test_an_image_is_known_by_the_checksum_of_its_pixels(tmp_path):
@@ -116,8 +165,9 @@ def test_a_study_is_never_made_over_another_one(tmp_path):
 
 
 def test_an_unrecognized_area_is_taken_only_on_request(tmp_path):
-    noise = np.random.default_rng(0).integers(0, 255, (300, 400), dtype=np.uint8)
-    Image.fromarray(noise).save(tmp_path / "cropped.png")
+    noise = np.random.default_rng(0).normal(100, 100, (300, 400))
+    smooth = ndimage.gaussian_filter(noise, 2.0).clip(20, 255).astype(np.uint8)
+    Image.fromarray(smooth).save(tmp_path / "cropped.png")
     with pytest.raises(InputError, match=UNRECOGNIZED):
         create_study(tmp_path / "a", [tmp_path / "cropped.png"], _options())
     study = create_study(tmp_path / "b", [tmp_path / "cropped.png"], _options(show_unrecognized=True))
