@@ -93,7 +93,9 @@ def _blandAltman(scene, title: str, first, second, name: str, details: Row):
             if math.isfinite(_number(details[column + end])):
                 shown = f"{label}, {text}"
                 series.append(plots.plotSeries(scene, key, column + end, shown, lines, "x", _INTERVAL_COLOR))
-    return plots.plotChart(scene, key, title, _("Mean of the two"), name, series)
+    chart = plots.plotChart(scene, key, title, _("Mean of the two"), name, series)
+    chart.SetLegendVisibility(False)  # nine lines: solid the mean, dashed the limits, gray their 95% intervals
+    return chart
 
 
 def _number(text: str) -> float:

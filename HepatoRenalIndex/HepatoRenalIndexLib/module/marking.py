@@ -55,6 +55,11 @@ class MarkingLogic:
         return self._resting
 
     @property
+    def volume(self):
+        """The volume node of the image on show, None without one."""
+        return self._nodes.volume
+
+    @property
     def study(self) -> ReaderStudy | None:
         return self.session.study if self.session is not None else None
 
@@ -184,7 +189,7 @@ class MarkingLogic:
         self._resting = False
         if self.isRunning:
             self._ensureShown()
-            self._view.show(self._nodes.volume, self.session.study.blind)
+            self._view.show(self.volume, self.session.study.blind)
             self._placeNext()
 
     def _require(self) -> ReadingSession:
@@ -207,7 +212,7 @@ class MarkingLogic:
             self._nodes.remove()
             self.message = str(error)
         else:
-            self._view.show(self._nodes.volume, session.study.blind)
+            self._view.show(self.volume, session.study.blind)
         self._placeNext()
         self.changed.emit()
 

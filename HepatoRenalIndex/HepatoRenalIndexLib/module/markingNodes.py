@@ -146,7 +146,7 @@ class MarkingNodes:
         display.SetPropertiesLabelVisibility(False)
         display.SetGlyphType(display.Cross2D)
         display.SetUseGlyphScale(True)
-        display.SetGlyphScale(2.0)
+        display.SetGlyphScale(3.0)
         return point
 
     def _keepApart(self, node) -> None:
