@@ -25,7 +25,8 @@ FEWEST = 3  # subjects; intervals of 90 % say something from 9 on
 _MOST_LEVELS = 100  # of more percentages in the training data so many are kept
 _MOST_FOLDS = 20  # refits; with more subjects several are left out together
 _STEEPEST = 50.0  # slope in units of the spread of the predictions
-_LARGEST = 1e6
+_LARGEST = 1e7
+_LEAST_SPREAD = 1e-3  # predictions that differ by less say nothing
 
 
 class Scale(str, Enum):  # noqa: UP042 as every enumeration of the library
@@ -181,7 +182,7 @@ def _fit(x: np.ndarray, true: np.ndarray) -> tuple[float, np.ndarray, np.ndarray
         return float((np.logaddexp(0, z) - target * z).sum())
 
     spread = x.std()
-    if spread == 0:
+    if spread < _LEAST_SPREAD:
         return 0.0, levels, intercepts(0.0)
     options = {"xatol": 1e-3 / spread}
     best = optimize.minimize_scalar(loss, bounds=(0, _STEEPEST / spread), method="bounded", options=options)

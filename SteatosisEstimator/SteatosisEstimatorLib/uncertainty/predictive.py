@@ -35,7 +35,8 @@ class PredictiveDistribution:
 
         Its share of the distribution is the one that held that many of the subjects in ``deviations`` (distributional
         conformal prediction, Chernozhukov V et al. PNAS 2021;118:e2107794118). Limits are 0 and 100 where the subjects
-        are too few for the level: below 9 for 90 %.
+        are too few for the level (below 9 for 90 %), and one of them where the truth is as likely as not at or beyond
+        the lowest or highest percentage seen.
         """
         if not 0 < level < 1:
             raise InputError(f"The level of an interval must lie between 0 and 1, got {level:g}.")
@@ -43,12 +44,14 @@ class PredictiveDistribution:
         if rank > self.deviations.size:
             return LOWEST, HIGHEST
         reach = self.deviations[rank - 1] + 1e-12
-        before = self._before()
-        too_low = int((self.cumulative < 0.5 - reach).sum())
-        not_too_high = int((before <= 0.5 + reach).sum())
-        low = LOWEST if before[0] >= 0.5 - reach else float(self.levels[too_low])
-        high = HIGHEST if self.cumulative[-1] <= 0.5 + reach else float(self.levels[not_too_high - 1])
-        return low, high
+        first = int((self.cumulative < 0.5 - reach).sum())
+        last = int((self._before() <= 0.5 + reach).sum()) - 1
+        if first == last:  # one value seen before is no interval: whatever lies between its neighbors
+            first, last = first - 1, last + 1
+        # Open where the truth may well lie beyond everything seen.
+        below = first < 0 or self._least() >= 0.5 - reach or self.cumulative[0] > 0.5
+        above = last >= self.levels.size or self.cumulative[-1] <= 0.5 + reach or self._before()[-1] < 0.5
+        return LOWEST if below else float(self.levels[first]), HIGHEST if above else float(self.levels[last])
 
     def probability_at_least(self, percent: float) -> float:
         """P(fat >= ``percent``), never exactly 0 or 1, falling as ``percent`` rises from above 0 to 100."""

@@ -160,6 +160,34 @@ def test_an_interval_takes_the_share_that_held_the_subjects_seen():
     assert distribution.deviation(30) == pytest.approx(0.5 - 0.5 / 19)
 
 
+def test_an_interval_is_open_beyond_what_was_seen_and_never_a_single_value():
+    rng = np.random.default_rng(12)
+    fat = rng.uniform(2, 30, 40)
+    calibration = calibrate_fat(fat * np.exp(rng.normal(0, 0.1, 40)), fat, names(40))
+    low, high = calibration.predict(90).interval()
+    assert low < fat.max() and high == 100
+    low, high = calibration.predict(0).interval()
+    assert low == 0 and high > fat.min()
+    perfect = calibrate_fat(fat, fat, names(40))
+    for estimate in np.linspace(0, 40, 60):
+        low, high = perfect.predict(estimate).interval(0.3)
+        assert low < high
+    nearly_all_alike = calibrate_fat(rng.random(40), np.r_[np.zeros(39), 50], names(40))
+    assert nearly_all_alike.predict(0.5).interval() == (0, 50)
+
+
+def test_any_calibration_that_was_learned_can_be_read_again():
+    for predicted, fat in (
+        (np.linspace(5, 5 + 1e-7, 40), np.linspace(5, 9, 40)),
+        (np.arange(40) * 2.0, np.arange(40) * 2.0),
+        (np.linspace(3, 3.1, 40), np.repeat([0.0, 100.0], 20)),
+    ):
+        for scale in Scale:
+            calibration = calibrate_fat(predicted, fat, names(40), scale)
+            again = FatCalibration.from_json(json.loads(json.dumps(calibration.to_json())))
+            assert again.predict(5).interval() == calibration.predict(5).interval()
+
+
 def test_too_few_subjects_give_an_interval_that_says_so():
     assert a_calibration(8).predict(20).interval(0.9) == (0.0, 100.0)
     assert a_calibration(8).predict(20).interval(0.5) != (0.0, 100.0)
