@@ -22,7 +22,7 @@ from ..recipes.base import FittedModel, Job
 from ..recipes.registry import get_recipe
 from .card import ModelCard
 from .configs import CARD_KEY
-from .writing import CALIBRATION_FILE, DOMAIN_FILE, MODEL_FILE, TRAINING_IMAGES_FILE, file_digest
+from .writing import CALIBRATION_FILE, DOMAIN_FILE, MODEL_FILE, REQUIRED_FILES, TRAINING_IMAGES_FILE, file_digest
 
 __all__ = ["BundleError", "LoadedModel", "available_models", "find_bundle", "load_model", "read_card"]
 
@@ -115,7 +115,7 @@ def _load_fitted(card: ModelCard, folder: Path, values: dict[str, Any], job: Job
 def _check_files(folder: Path, card: ModelCard) -> str:
     """Hold every file against its digest; returns the digest of all."""
     files = card.files or {}
-    for name in (MODEL_FILE, CALIBRATION_FILE, DOMAIN_FILE):
+    for name in REQUIRED_FILES:
         if name not in files:
             raise BundleError(f"The bundle's metadata.json does not name {name}; train the model again.")
     present = {path for path in (folder / "models").rglob("*") if not path.is_dir()}

@@ -21,6 +21,7 @@ MODEL_FILE = "configs/model.json"
 CALIBRATION_FILE = "configs/calibration.json"
 DOMAIN_FILE = "configs/domain.json"
 TRAINING_IMAGES_FILE = "configs/training_images.json"
+REQUIRED_FILES = (MODEL_FILE, CALIBRATION_FILE, DOMAIN_FILE)
 
 
 def write_bundle(
@@ -85,7 +86,7 @@ def _check_weights(models: Path) -> None:
 
 
 def _digests(bundle: Path) -> dict[str, str]:
-    files = [MODEL_FILE, CALIBRATION_FILE, DOMAIN_FILE]
+    files = [*REQUIRED_FILES, TRAINING_IMAGES_FILE]
     files += [
         f"models/{path.relative_to(bundle / 'models').as_posix()}"
         for path in (bundle / "models").rglob("*.safetensors")

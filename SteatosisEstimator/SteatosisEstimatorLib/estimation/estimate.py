@@ -19,15 +19,11 @@ from ..bundles.card_text import warnings_of
 from ..bundles.loading import LoadedModel, load_model
 from ..cohort.cohort import Subject
 from ..cohort.vocabulary import ReferenceKind
-from ..evaluation.images import first_digest
 from ..recipes.base import Job, Prediction, Progress, no_progress
 from ..uncertainty.grades import GradeCutoffs, default_cutoffs
 from .calibration import LEVEL, ModelCalibration
-
-TRAINING_IMAGE = "training_image"
-_SENTENCES = {
-    TRAINING_IMAGE: "The model was trained on an image of this subject: the estimate is not that of a new subject.",
-}
+from .domain import ModelDomain
+from .doubts import doubts_of
 
 
 @dataclass(frozen=True)
@@ -36,6 +32,7 @@ class Estimator:
 
     model: LoadedModel
     calibration: ModelCalibration
+    domain: ModelDomain
     cutoffs: GradeCutoffs | None
 
     @property
@@ -82,7 +79,12 @@ def open_model(
     """
     with tempfile.TemporaryDirectory() as folder:
         loaded = load_model(model, Job(work or Path(folder), device=device, progress=progress))
-    return Estimator(loaded, ModelCalibration.from_json(loaded.calibration), default_cutoffs(loaded.card.reference))
+    return Estimator(
+        loaded,
+        ModelCalibration.from_json(loaded.calibration),
+        ModelDomain.from_json(loaded.domain),
+        default_cutoffs(loaded.card.reference),
+    )
 
 
 def estimate_subject(
@@ -117,7 +119,7 @@ def estimate_subject(
         p10 = min(p10, p5)  # calibrated apart, they could contradict each other
     if fat is None and p5 is None and p10 is None:
         raise InputError("The model says nothing of this subject; choose another model.")
-    flags, sentences = _doubts(estimator, subject, prediction)
+    flags, sentences = doubts_of(estimator.model, estimator.domain, subject, prediction)
     card = estimator.model.card
     return Estimate(
         subject=subject.name,
@@ -136,15 +138,3 @@ def estimate_subject(
         model_sha256=estimator.model.sha256,
         seconds=time.perf_counter() - started,
     )
-
-
-def _doubts(estimator: Estimator, subject: Subject, prediction: Prediction) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Flags and sentences: of the recipe, and of images that were trained on."""
-    flags = list(prediction.flags)
-    used = {view.view for view in prediction.views}
-    known = estimator.model.training_images
-    if known and any(first_digest(image) in known for image in subject.images if not used or image.view in used):
-        flags.append(TRAINING_IMAGE)
-    flags = list(dict.fromkeys(flags))
-    sentences = [_SENTENCES[flag] for flag in flags if flag in _SENTENCES]
-    return tuple(flags), tuple(sentences)

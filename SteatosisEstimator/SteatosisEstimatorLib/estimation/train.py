@@ -20,6 +20,7 @@ from ..evaluation.run import backbone_words, checked_cohort
 from ..recipes.base import Job, Recipe, RecipeError
 from ..uncertainty.grades import default_cutoffs
 from .calibration import ModelCalibration
+from .domain import ModelDomain
 
 CARD_FIGURES = ("auc_5", "auc_10", "spearman", "pearson", "rmse", "bland_altman_bias", "r2", "grade_accuracy")
 CARD_FIGURES += ("interval_coverage_90",)
@@ -61,7 +62,9 @@ def train_recipe(
     )
     calibration = ModelCalibration.learn(judged)
     trained_on = subjects_for(recipe, cohort, variant)
-    model = recipe.fit(trained_on, variant, settings, job.within(f"{variant}/all", 0.8, 0.98))
+    model = recipe.fit(trained_on, variant, settings, job.within(f"{variant}/all", 0.8, 0.95))
+    used = [view.view for entry in judged.predicted for view in entry.prediction.views]
+    domain = ModelDomain.learn(trained_on, used, lambda s, text: report(0.95 + 0.05 * s, text))
     rows = metric_rows(judged, default_cutoffs(cohort.reference), False, job.seed)
     card = ModelCard(
         name=output.name,
@@ -81,7 +84,9 @@ def train_recipe(
         software=f"LiverUltrasound {__version__}",
     )
     images = [first_digest(image) for subject in trained_on.subjects for image in subject.images]
-    card = write_bundle(output, model, card, calibration.to_json(), {}, [digest for digest in images if digest])
+    card = write_bundle(
+        output, model, card, calibration.to_json(), domain.to_json(), [digest for digest in images if digest]
+    )
     job.progress(1.0, "")
     messages = tuple(f"{entry.subject}: {entry.message}" for entry in judged.held_out if entry.message)
     return TrainingSummary(output, card, len(judged.predicted), messages)
