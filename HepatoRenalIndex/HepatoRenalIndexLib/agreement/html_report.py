@@ -114,7 +114,7 @@ def _difference_table(comparisons: Sequence[Comparison]) -> str:
     header = ("comparison", "quantity", "mean difference", "lower limit of agreement", "upper limit of agreement")
     note = (
         '<p class="note">First minus second. Limits of agreement: mean difference ± 1.96 SD. Proportional bias: slope '
-        "of the differences on the means; its interval and p take images as independent.</p>"
+        "of the differences on the means; p only where every image is of another patient.</p>"
     )
     return _table((*header, "proportional bias", "p", "Lin's CCC"), rows) + note
 

@@ -34,7 +34,7 @@ class ReadingView:
         """Show what was shown before the session."""
         before, self._before = self._before, None
         self.stopPlacing()
-        if before is not None and not self._scene.IsClosing():
+        if before is not None:
             before()
 
     def startPlacing(self, node) -> None:
@@ -57,22 +57,30 @@ class ReadingView:
         layoutManager = _layoutManager()
         layout = layoutManager.layoutLogic().GetLayoutNode().GetViewArrangement()
         composite = views.compositeNode()
-        shown = ["", "", ""]
+        shown = (None, None, None)
         if composite is not None:
-            shown = [composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID(), composite.GetLabelVolumeID()]
-        if hideGrayLevels:
-            slicer.util.setDataProbeVisible(False)
+            shown = composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID(), composite.GetLabelVolumeID()
 
         def restore() -> None:
+            if hideGrayLevels:
+                _showDataProbe(True)
+            if self._scene.IsClosing():
+                return
             layoutManager.setLayout(layout)
             background, foreground, label = (self._scene.GetNodeByID(name or "") for name in shown)
             if background is not None:
                 views.showVolume(background)
             slicer.util.setSliceViewerLayers(background=background, foreground=foreground, label=label)
-            if hideGrayLevels:
-                slicer.util.setDataProbeVisible(True)
 
+        if hideGrayLevels:
+            _showDataProbe(False)
         self._before = restore
+
+
+def _showDataProbe(visible: bool) -> None:
+    """Show or hide the application's panel that tells the values under the mouse pointer."""
+    if slicer.util.mainWindow() is not None:
+        slicer.util.setDataProbeVisible(visible)
 
 
 def _layoutManager():

@@ -14,6 +14,7 @@ from HepatoRenalIndexLib.agreement.layout import between_table, within_table
 from HepatoRenalIndexLib.agreement.plots import agreement_plot
 from HepatoRenalIndexLib.agreement.report import analyze_table, write_study
 from HepatoRenalIndexLib.imaging.image import InputError
+from HepatoRenalIndexLib.statistics.agreement import bland_altman
 from HepatoRenalIndexLib.statistics.icc import icc
 from PIL import Image
 
@@ -133,3 +134,22 @@ def test_the_figures_beside_the_lines_do_not_overlap_where_the_lines_are_close(s
     notes = [s for s in agreement_plot(pair).shapes if isinstance(s, Text) and s.anchor == "start"]
     heights = sorted(s.y for s in notes)
     assert len(notes) == 6 and min(np.diff(heights)) > 10
+
+
+def test_proportional_bias_of_several_images_per_patient_resamples_patients():
+    """Copies of an image add nothing: the interval stays as wide as with one image per patient."""
+    once = answers(patients=12)
+    copies = [
+        Answer(f"{a.image}-{n}", a.patient, a.reader, a.session, a.liver, a.kidney, a.hri)
+        for a in once
+        for n in range(6)
+    ]
+    single, copied = (study_of(table_of(rows), StudySettings(replicates=400)) for rows in (once, copies))
+    one, many = (next(c for c in s.comparisons if c.bland_altman is not None) for s in (single, copied))
+    assert many.bland_altman.slope.value == pytest.approx(one.bland_altman.slope.value)
+    assert many.bland_altman.slope.method == "cluster bootstrap, percentile"
+    assert np.isnan(many.bland_altman.slope_p) and np.isfinite(one.bland_altman.slope_p)
+    widths = [c.bland_altman.slope.high - c.bland_altman.slope.low for c in (one, many)]
+    naive = bland_altman(*many.ratings.T).slope
+    assert widths[1] > 1.5 * (naive.high - naive.low)
+    assert widths[1] == pytest.approx(widths[0], rel=0.5)

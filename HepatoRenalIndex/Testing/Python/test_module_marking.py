@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,10 @@ slicer_double.install()
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
 from HepatoRenalIndexLib.imaging.image import InputError  # noqa: E402
+from HepatoRenalIndexLib.module.loading import loadSample  # noqa: E402
 from HepatoRenalIndexLib.module.marking import MarkingLogic  # noqa: E402
 from HepatoRenalIndexLib.module.markingNodes import STUDY_ATTRIBUTE, isStudyNode  # noqa: E402
-from HepatoRenalIndexLib.module.readingView import INTERACTION_NODE, SELECTION_NODE  # noqa: E402
+from HepatoRenalIndexLib.module.readingView import INTERACTION_NODE, SELECTION_NODE, ReadingView  # noqa: E402
 from HepatoRenalIndexLib.scene import runtime  # noqa: E402
 from HepatoRenalIndexLib.study.collect import study_answers  # noqa: E402
 from HepatoRenalIndexLib.study.definition import open_study  # noqa: E402
@@ -153,7 +155,6 @@ def test_the_reader_sees_the_sector_and_no_name(scene, marking, study):
 
 def test_nothing_of_a_session_mixes_with_the_measuring_part_or_is_saved(scene, marking, study, tmp_path):
     from HepatoRenalIndexLib.measurement.roi import Roi
-    from HepatoRenalIndexLib.module.loading import loadSample
     from HepatoRenalIndexLib.scene.rois import add_roi
 
     volume = loadSample(scene, "sector")
@@ -185,6 +186,7 @@ import os, signal, sys
 sys.path.insert(0, {here!r})
 import slicer_double
 slicer_double.install()
+from HepatoRenalIndexLib.module.loading import loadSample  # noqa: E402
 from HepatoRenalIndexLib.module.marking import MarkingLogic
 from HepatoRenalIndexLib.scene import runtime
 from marking_case import CENTERS
@@ -370,3 +372,42 @@ def test_the_slice_view_shows_the_image_whole_and_upright(scene, marking, study)
     field = node.GetFieldOfView()
     assert field[0] >= bounds[1] - bounds[0] - 0.01 and field[1] >= bounds[3] - bounds[2] - 0.01
     logic.SetMRMLScene(None)
+
+
+@pytest.mark.parametrize("hides", [True, False])
+def test_the_views_are_as_before_when_a_session_ends(scene, marking, study, monkeypatch, hides):
+    """With the application's own layout logic; only its windows are missing."""
+    volume = loadSample(scene, "sector")
+    layout = slicer.vtkMRMLLayoutLogic()
+    layout.SetMRMLScene(scene)
+    node = layout.GetLayoutNode()
+    node.SetViewArrangement(node.SlicerLayoutFourUpView)
+    composite = scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+    composite.SetBackgroundVolumeID(volume.GetID())
+    view = types.SimpleNamespace(
+        mrmlSliceCompositeNode=lambda: composite,
+        mrmlSliceNode=lambda: types.SimpleNamespace(SetOrientation=lambda name: None),
+        fitSliceToBackground=lambda: None,
+    )
+    manager = types.SimpleNamespace(
+        layoutLogic=lambda: layout, setLayout=node.SetViewArrangement, sliceWidget=lambda name: view
+    )
+    probe = []
+    monkeypatch.setitem(slicer.__dict__, "app", types.SimpleNamespace(layoutManager=lambda: manager))
+    for name, value in (
+        ("mainWindow", lambda: manager),
+        ("setDataProbeVisible", probe.append),
+        ("setSliceViewerLayers", lambda background, **rest: composite.SetBackgroundVolumeID(background.GetID())),
+    ):
+        monkeypatch.setitem(slicer.util.__dict__, name, value)
+    reading = ReadingView(scene)
+    shown = loadSample(scene, "curved")
+    reading.show(shown, hides)
+    reading.show(shown, hides)
+    assert node.GetViewArrangement() == node.SlicerLayoutOneUpRedSliceView
+    assert composite.GetBackgroundVolumeID() == shown.GetID() and probe == [False] * hides
+    reading.leave()
+    reading.leave()
+    assert node.GetViewArrangement() == node.SlicerLayoutFourUpView
+    assert composite.GetBackgroundVolumeID() == volume.GetID() and probe == [False, True] * hides
+    layout.SetMRMLScene(None)
