@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from subprocess import CalledProcessError
 
@@ -23,11 +24,27 @@ REQUIREMENTS = Path(__file__).resolve().parents[2] / "Resources" / "requirements
 
 
 class Installer:
-    """Sees to it that the network can run."""
+    """Sees to it that the network can run.
+
+    ``packages`` are the names by which it imports what it needs, ``requirements`` the file that lists what ``pip`` has
+    to install of them, ``requester`` the module that asks, ``otherwise`` what the user can do without.
+    """
+
+    def __init__(
+        self,
+        packages: Sequence[str] = ("torch", "monai", "safetensors"),
+        requirements: Path = REQUIREMENTS,
+        requester: str = "",
+        otherwise: str = "",
+    ):
+        self._packages = tuple(packages)
+        self._requirements = requirements
+        self._requester = requester or _("Hepatorenal Index")
+        self._otherwise = otherwise or _("or outline the organs by hand")
 
     def missing(self) -> list[str]:
         """Names of the packages that are not there."""
-        return [name for name in ("torch", "monai", "safetensors") if importlib.util.find_spec(name) is None]
+        return [name for name in self._packages if importlib.util.find_spec(name) is None]
 
     def ensure(self) -> None:
         """Install what is missing, after asking. Raises ``InputError`` where that is refused or fails."""
@@ -47,8 +64,8 @@ class Installer:
             raise InputError(
                 _(
                     "The extension PyTorch is missing: install it in the Extensions Manager and restart Slicer, "
-                    "or outline the organs by hand."
-                )
+                    "{otherwise}."
+                ).format(otherwise=self._otherwise)
             ) from None
         logic = PyTorchUtils.PyTorchUtilsLogic()
         try:
@@ -57,7 +74,7 @@ class Installer:
             raise InputError(
                 _(
                     "PyTorch is installed incompletely: open the module PyTorch Utils, uninstall PyTorch, "
-                    "restart Slicer and measure again."
+                    "restart Slicer and try again."
                 )
             ) from None
         if installed:
@@ -75,7 +92,9 @@ class Installer:
             ) from error
         if torch is None:
             raise InputError(
-                _("PyTorch was not installed, and the network needs it: measure again and agree, or outline by hand.")
+                _("PyTorch was not installed, and the network needs it: try again and agree, {otherwise}.").format(
+                    otherwise=self._otherwise
+                )
             )
 
     @staticmethod
@@ -86,7 +105,7 @@ class Installer:
             raise InputError(
                 _(
                     "PyTorch {version} is too old for the network: uninstall it in the module PyTorch Utils, restart "
-                    "Slicer and measure again."
+                    "Slicer and try again."
                 ).format(version=importlib.metadata.version("torch"))
             )
 
@@ -99,27 +118,25 @@ class Installer:
                 constraints = Path(folder) / "constraints.txt"
                 constraints.write_text(f"torch=={importlib.metadata.version('torch')}\n", encoding="utf-8")
                 slicer.packaging.pip_ensure(
-                    slicer.packaging.load_requirements(REQUIREMENTS),
+                    slicer.packaging.load_requirements(self._requirements),
                     constraints=constraints,
-                    requester=_("Hepatorenal Index"),
+                    requester=self._requester,
                 )
         except CalledProcessError:
             raise InputError(
                 _(
-                    "Python packages could not be installed: check the network connection and the proxy, "
-                    "or outline the organs by hand."
-                )
+                    "Python packages could not be installed: check the network connection and the proxy, {otherwise}."
+                ).format(otherwise=self._otherwise)
             ) from None
         except RuntimeError:
             raise InputError(
                 _(
-                    "The packages were not installed, and the network needs them: measure again and agree, "
-                    "or outline the organs by hand."
-                )
+                    "The packages were not installed, and the network needs them: try again and agree, {otherwise}."
+                ).format(otherwise=self._otherwise)
             ) from None
         if self.missing() and not slicer.app.testingEnabled():
             raise InputError(
-                _("Python packages are still missing ({names}): restart Slicer and measure again.").format(
+                _("Python packages are still missing ({names}): restart Slicer and try again.").format(
                     names=", ".join(self.missing())
                 )
             )

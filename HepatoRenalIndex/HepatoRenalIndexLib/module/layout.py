@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import slicer
 
 LAYOUT_ID, AGREEMENT_LAYOUT_ID = 40721, 40722  # any numbers that no other module uses
@@ -38,8 +40,8 @@ _LAYOUTS = {
 }
 
 
-def registerLayout() -> None:
-    """Make the layouts known to the application.
+def registerLayout(layouts: Mapping[int, str] = _LAYOUTS) -> None:
+    """Make layouts, number -> XML description, known to the application.
 
     Done when the application starts: scenes and settings name a layout by its number, and with an unknown one the
     application shows no views at all.
@@ -48,7 +50,7 @@ def registerLayout() -> None:
     if layoutManager is None:
         return
     layoutNode = layoutManager.layoutLogic().GetLayoutNode()
-    for identifier, description in _LAYOUTS.items():
+    for identifier, description in layouts.items():
         if not layoutNode.IsLayoutDescription(identifier):
             layoutNode.AddLayoutDescription(identifier, description)
         if layoutNode.GetViewArrangement() == identifier:  # restored from the settings before it was known

@@ -80,17 +80,17 @@ def _ensure(scene, className: str, key: str, name: str):
     return node
 
 
-def plotTable(scene, key: str, columns: Mapping[str, np.ndarray]):
+def plotTable(scene, key: str, columns: Mapping[str, np.ndarray], name: str = "HRI plot data"):
     """The hidden table with the numbers of a plot, made or brought up to date."""
     from vtk.util.numpy_support import numpy_to_vtk
 
-    table = _ensure(scene, "vtkMRMLTableNode", key, "HRI plot data")
+    table = _ensure(scene, "vtkMRMLTableNode", key, name)
     table.SetHideFromEditors(True)
     with slicer.util.NodeModify(table):
         content = vtk.vtkTable()
-        for name, values in columns.items():
+        for column, values in columns.items():
             array = numpy_to_vtk(np.ascontiguousarray(values, float), deep=True)
-            array.SetName(name)
+            array.SetName(column)
             content.AddColumn(array)
         table.SetAndObserveTable(content)
     return table

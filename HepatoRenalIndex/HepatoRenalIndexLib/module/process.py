@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +33,20 @@ def pythonProgram() -> str:
 
 
 class JobProcess:
-    """One job at a time: ``python -m HepatoRenalIndexLib.commands.<work>`` in a folder of its own.
+    """One job at a time: ``python -m <library>.commands.<work>`` in a folder of its own.
+
+    ``library`` is this one or another package, found in one of ``folders``.
 
     ``launch`` has the signature of ``slicer.util.launchConsoleProcess``, which calls back in the main thread. Signals:
     ``progressed(share, text)`` and ``logged(text)``; at the end ``succeeded(folder)``, while the job's folder still
     exists, or ``failed(sentence)``; none of both after a cancel.
     """
 
-    def __init__(self, launch: Callable | None = None):
+    def __init__(
+        self, launch: Callable | None = None, library: str = "HepatoRenalIndexLib", folders: Sequence[Path] = ()
+    ):
+        self._library = library
+        self._folders = [str(folder) for folder in (*folders, _MODULE_FOLDER)]
         self._launch = launch or slicer.util.launchConsoleProcess
         self._process = None
         self._run = 0  # what a canceled run still says is not listened to
@@ -66,7 +72,7 @@ class JobProcess:
             for name, content in files.items():
                 (self._folder / name).write_bytes(content)
             (self._folder / JOB_NAME).write_text(json.dumps(job), encoding="utf-8")
-            command = [pythonProgram(), "-m", f"HepatoRenalIndexLib.commands.{work}", str(self._folder)]
+            command = [pythonProgram(), "-m", f"{self._library}.commands.{work}", str(self._folder)]
             self._start(command, blocking)
         except OSError as error:
             self._clear()
@@ -81,7 +87,7 @@ class JobProcess:
 
     def _start(self, command: list[str], blocking: bool) -> None:
         run = self._run
-        path = os.pathsep.join(filter(None, (str(_MODULE_FOLDER), os.environ.get("PYTHONPATH"))))
+        path = os.pathsep.join(filter(None, (*self._folders, os.environ.get("PYTHONPATH"))))
         options = {
             "useStartupEnvironment": False,  # the same Python packages as the application
             "updateEnvironment": {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"},
