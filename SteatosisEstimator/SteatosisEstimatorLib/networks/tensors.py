@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from HepatoRenalIndexLib.files.writing import write_bytes
 from HepatoRenalIndexLib.imaging.image import InputError
@@ -11,9 +12,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 
-def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
-    """Write the tensors as a whole or not at all."""
-    write_bytes(path, save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}))
+def write_tensors(path: Path, tensors: dict[str, torch.Tensor | np.ndarray]) -> None:
+    """Write tensors and arrays as a whole or not at all."""
+    plain = {name: torch.as_tensor(value).detach().cpu().contiguous() for name, value in tensors.items()}
+    write_bytes(path, save(plain))
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:

@@ -6,27 +6,30 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from HepatoRenalIndexLib.inference.device import choose_device
 
 from ...cohort.cohort import Cohort
 from ...cohort.vocabulary import View
-from ...networks.backbones import load_backbone
-from ...networks.features import FrozenFeatures, frozen_features
-from ...networks.tensors import read_tensors, write_tensors
 from ..base import Job, RecipeError
 from .images import augmentations, feature_key, network_input, view_images
 from .model import ResNet50Model
 from .settings import MULTI_VIEW, OUTPUTS, VARIANTS, ResNet50Settings
 from .sparse import LinearOutput, ViewRows, fit_output
 
+if TYPE_CHECKING:
+    from ...networks.features import FrozenFeatures
+
 FEWEST_SUBJECTS = 4
 
 
 def fit_variant(cohort: Cohort, variant: str, settings: ResNet50Settings, job: Job) -> ResNet50Model:
     """One model per view and output, each on the subjects that have the view."""
+    from ...networks.backbones import load_backbone
+    from ...networks.features import frozen_features
+
     report = job.within("reading", 0.0, 0.02)
     backbone = load_backbone(
         "resnet50", "pool", job.backbone_weights, job.seed, lambda text: report.progress(0.0, text)
@@ -76,13 +79,15 @@ def view_rows(
 
 
 def _fit_view(rows: ViewRows, settings: ResNet50Settings, job: Job) -> dict[str, LinearOutput]:
-    """The outputs of a view; each is kept in the work folder, so that after a kill only the rest is fitted."""
+    """The outputs of a view; each is kept in the cache by all that decides it, so that after a kill only the rest is
+    fitted, and a view of ``multi-view`` is not fitted again when it is asked for alone.
+    """
     values = json.dumps([asdict(settings), job.seed]).encode()
     arrays = (rows.features, rows.subject, rows.augmented, rows.fat_percent)
     identity = hashlib.sha256(values + b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)).hexdigest()
     outputs = {}
     for number, name in enumerate(OUTPUTS):
-        file = job.work / f"{name}-{identity[:16]}.safetensors"
+        file = job.cache / f"{name}-{identity[:32]}.safetensors"
         fitted = _read(file) if file.is_file() else fit_output(rows, name, settings, job.seed)
         if fitted is not None:
             _write(file, fitted)
@@ -92,14 +97,15 @@ def _fit_view(rows: ViewRows, settings: ResNet50Settings, job: Job) -> dict[str,
 
 
 def _write(file: Path, fitted: LinearOutput) -> None:
+    from ...networks.tensors import write_tensors
+
     others = [fitted.intercept, fitted.chosen, np.nan_to_num(fitted.score), float(np.isnan(fitted.score))]
-    write_tensors(
-        file,
-        {"coefficients": torch.from_numpy(fitted.coefficients), "others": torch.tensor(others, dtype=torch.float64)},
-    )
+    write_tensors(file, {"coefficients": fitted.coefficients, "others": np.array(others)})
 
 
 def _read(file: Path) -> LinearOutput:
+    from ...networks.tensors import read_tensors
+
     tensors = read_tensors(file)
     intercept, chosen, score, no_score = tensors["others"].tolist()
     return LinearOutput(tensors["coefficients"].numpy(), intercept, chosen, float("nan") if no_score else score)

@@ -62,7 +62,7 @@ class ResNet50Model:
         ``linear_weights`` are those of each input, ``(inputs, features)``, or ``(features,)`` of a single one.
         """
         from ...networks.backbones import trainable_copy
-        from .network import PooledLinear
+        from ...networks.pooled import PooledLinear
 
         chosen: dict[View, Frame] = {}
         for view in self.outputs:
@@ -73,14 +73,17 @@ class ResNet50Model:
             raise InputError("None of the frames is of a view that the model knows; choose another frame.")
         quantity = FATTY_5 if all(FATTY_5 in self.outputs[view] for view in chosen) else FAT
         parts = [self.outputs[view][quantity] for view in chosen]
-        network = PooledLinear([trainable_copy(self.backbone.network).cpu() for _ in parts], parts).eval()
+        branches = [trainable_copy(self.backbone.network).cpu() for _ in parts]
+        network = PooledLinear(branches, [part.coefficients for part in parts], [part.intercept for part in parts])
         inputs = []
         for position, frame in enumerate(chosen.values()):
             tensor = self._tensor(scan_image(frame, self.settings))
             layer = f"branches.{position}.{self.backbone.layer}"
             inputs.append(ExplanationInput(frame, scan_crop(frame.geometry), tensor, layer))
         weights = np.stack([part.coefficients / len(parts) for part in parts])
-        return ExplanationTarget(network, tuple(inputs), quantity, True, weights[0] if len(parts) == 1 else weights)
+        return ExplanationTarget(
+            network.eval(), tuple(inputs), quantity, True, weights[0] if len(parts) == 1 else weights
+        )
 
     def save(self, folder: Path) -> dict[str, Any]:
         from .storage import save_model

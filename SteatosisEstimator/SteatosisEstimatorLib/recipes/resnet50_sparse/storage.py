@@ -7,11 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ...cohort.vocabulary import View
-from ...networks.backbones import restore_backbone
-from ...networks.tensors import part_of, read_tensors, write_tensors
 from ..base import RecipeError, settings_from
 from .model import ResNet50Model
 from .settings import OUTPUTS, VARIANTS, ResNet50Settings
@@ -22,12 +18,14 @@ WEIGHTS = "model.safetensors"
 
 def save_model(model: ResNet50Model, folder: Path) -> dict[str, Any]:
     """Write the weights, the backbone's too, so that estimating needs no other file; returns the plain values."""
+    from ...networks.tensors import write_tensors
+
     tensors = {f"backbone.{name}": value for name, value in model.backbone.network.state_dict().items()}
     linear: dict[str, dict[str, dict[str, float | None]]] = {}
     for view, outputs in model.outputs.items():
         linear[view.value] = {}
         for name, output in outputs.items():
-            tensors[f"{view.value}.{name}"] = torch.from_numpy(output.coefficients)
+            tensors[f"{view.value}.{name}"] = output.coefficients
             linear[view.value][name] = {
                 "intercept": output.intercept,
                 "regularization": output.chosen,
@@ -47,6 +45,9 @@ def save_model(model: ResNet50Model, folder: Path) -> dict[str, Any]:
 
 def load_model(folder: Path, values: dict[str, Any]) -> ResNet50Model:
     """What :func:`save_model` wrote. :class:`RecipeError` where weights and values do not fit each other."""
+    from ...networks.backbones import restore_backbone
+    from ...networks.tensors import part_of, read_tensors
+
     variant = values.get("variant")
     if variant not in VARIANTS:
         raise RecipeError("The model's variant is not one of resnet50-sparse; train it again.")

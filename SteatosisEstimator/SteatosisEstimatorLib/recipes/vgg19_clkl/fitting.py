@@ -5,26 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from HepatoRenalIndexLib.inference.device import choose_device
-from torch.utils.data import Dataset
 
 from ...cohort.cohort import Cohort
 from ...frames.choosing import pairs
-from ...networks.backbones import Backbone, load_backbone, trainable_copy
-from ...networks.features import as_color, frozen_features, run_network
-from ...networks.heads import BranchedNetwork, DenseHead, Descent, train_head
-from ...networks.training import train
 from ..base import Job, RecipeError
 from .images import PLAIN, PreparedImage, augment, augmentations, branch_images, fit_min_max
 from .model import Task, Vgg19Model, feature_key
 from .settings import CLASSIFICATION, REGRESSION, VARIANTS, Variant, Vgg19Settings
 
+if TYPE_CHECKING:
+    from ...networks.backbones import Backbone
+    from ...networks.heads import Descent
+
 FEWEST_SUBJECTS = 4
-LOSSES = {CLASSIFICATION: torch.nn.BCEWithLogitsLoss(), REGRESSION: torch.nn.MSELoss()}
 
 
 class TrainingRows:
@@ -53,28 +50,31 @@ class TrainingRows:
 
     def inputs(self, branch: int, image: int, augmented: list[tuple[int, str]]) -> np.ndarray:
         """float32 ``(augmented, 3, size, size)``: scaled, then turned and mirrored."""
+        from ...networks.features import as_color
+
         scaled = self.scalers[branch].apply(self.images[branch][image].pixels)
         return as_color(np.stack([augment(scaled, angle, flip) for angle, flip in augmented]))
 
 
-class _AugmentedImages(Dataset):
-    """The rows as inputs of the whole network, made when asked for."""
+class _AugmentedImages:
+    """The rows as a data set of inputs of the whole network, made when asked for."""
 
     def __init__(self, rows: TrainingRows, targets: np.ndarray):
-        self.rows, self.targets = rows, torch.from_numpy(targets.astype(np.float32))[:, None]
+        self.rows, self.targets = rows, targets.astype(np.float32)[:, None]
 
     def __len__(self) -> int:
         return len(self.rows.rows)
 
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, ...]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         *images, a = self.rows.rows[index]
         chosen = [self.rows.augmented[a]]
-        inputs = [torch.from_numpy(self.rows.inputs(b, image, chosen)[0].copy()) for b, image in enumerate(images)]
-        return *inputs, self.targets[index]
+        return *(self.rows.inputs(b, image, chosen)[0].copy() for b, image in enumerate(images)), self.targets[index]
 
 
 def fit_variant(cohort: Cohort, name: str, settings: Vgg19Settings, job: Job) -> Vgg19Model:
     """Train classification and regression of a variant on every subject of the cohort."""
+    from ...networks.backbones import load_backbone
+
     variant = VARIANTS[name]
     if len(cohort) < FEWEST_SUBJECTS:
         raise RecipeError(f"vgg19-clkl cannot be trained on {len(cohort)} subjects; give at least {FEWEST_SUBJECTS}.")
@@ -104,6 +104,8 @@ def fit_variant(cohort: Cohort, name: str, settings: Vgg19Settings, job: Job) ->
 
 def frozen_matrix(rows: TrainingRows, backbone: Backbone, job: Job) -> np.ndarray:
     """The features of all rows, the branches side by side: float32 ``(rows, branches * n)``."""
+    from ...networks.features import frozen_features
+
     store = frozen_features(backbone, job.cache, choose_device(job.device)[0])
     total, done, matrix = sum(len(images) for images in rows.images), 0, None
     for branch, (images, scaler) in enumerate(zip(rows.images, rows.scalers, strict=True)):
@@ -128,12 +130,22 @@ def _target_range(rows: TrainingRows, kind: str, settings: Vgg19Settings) -> tup
     return (low, high) if kind == REGRESSION and settings.target_scaled and high > low else (0.0, 1.0)
 
 
+def _loss(kind: str):
+    import torch
+
+    return torch.nn.BCEWithLogitsLoss() if kind == CLASSIFICATION else torch.nn.MSELoss()
+
+
 def _descent(kind: str, settings: Vgg19Settings, seed: int, checkpoint_every: int) -> Descent:
+    from ...networks.heads import Descent
+
     epochs = settings.epochs_classification if kind == CLASSIFICATION else settings.epochs_regression
     return Descent(settings.learning_rate, settings.momentum, epochs, settings.batch_size, seed, checkpoint_every)
 
 
 def _fit_head(features, kind, targets, target_range, backbone, variant, settings, job: Job) -> Task:
+    from ...networks.heads import DenseHead, train_head
+
     head = DenseHead(features.shape[1], settings.hidden_nodes, job.seed)
     descent = _descent(kind, settings, job.seed, settings.checkpoint_every)
     identity = _identity([kind, asdict(settings), job.seed], features, targets)
@@ -141,7 +153,7 @@ def _fit_head(features, kind, targets, target_range, backbone, variant, settings
         head,
         features,
         targets,
-        LOSSES[kind],
+        _loss(kind),
         descent,
         job.work / identity,
         choose_device(job.device)[0],
@@ -155,6 +167,13 @@ def _fit_head(features, kind, targets, target_range, backbone, variant, settings
 
 def _fine_tune(rows: TrainingRows, kind, targets, target_range, backbone, settings, job: Job) -> Task:
     """The whole network of its own for the task, every layer trained, from the backbone's weights."""
+    import torch
+
+    from ...networks.backbones import trainable_copy
+    from ...networks.features import run_network
+    from ...networks.heads import BranchedNetwork, DenseHead
+    from ...networks.training import train
+
     device = choose_device(job.device)[0]
     size = settings.image_size
     probe = run_network(backbone.network, np.zeros((1, 3, size, size), np.float32), torch.device("cpu"))
@@ -164,16 +183,21 @@ def _fine_tune(rows: TrainingRows, kind, targets, target_range, backbone, settin
     descent = _descent(kind, settings, job.seed, 1)
     pixels = np.stack([image.pixels for images in rows.images for image in images])
     identity = _identity([kind, asdict(settings), job.seed, backbone.digest, rows.rows], pixels, targets)
-    train(
-        network,
-        _AugmentedImages(rows, targets),
-        LOSSES[kind],
-        descent.optimizer(network),
-        descent.plan(),
-        job.work / identity,
-        device=device,
-        progress=lambda share: job.progress(share, f"training the {kind}"),
-    )
+    try:
+        train(
+            network,
+            _AugmentedImages(rows, targets),
+            _loss(kind),
+            descent.optimizer(network),
+            descent.plan(),
+            job.work / identity,
+            device=device,
+            progress=lambda share: job.progress(share, f"training the {kind}"),
+        )
+    except RuntimeError as error:
+        if "memory" not in str(error):
+            raise
+        raise RecipeError("There is not enough memory to fine-tune with this batch; lower batch_size.") from error
     _require_finite(network)
     network = network.cpu().eval().requires_grad_(False)
     centers = [
@@ -193,6 +217,6 @@ def _identity(values: Any, *arrays: np.ndarray) -> str:
     return total.hexdigest()[:16]
 
 
-def _require_finite(network: torch.nn.Module) -> None:
+def _require_finite(network: Any) -> None:
     if not all(bool(weight.isfinite().all()) for weight in network.parameters()):
         raise RecipeError("The training diverged: its weights are no numbers any more; lower learning_rate.")

@@ -7,11 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from ...networks.backbones import restore_backbone, trainable_copy
-from ...networks.heads import DenseHead
-from ...networks.tensors import part_of, read_tensors, write_tensors
 from ..base import RecipeError, settings_from
 from .images import MinMax
 from .model import Task, Vgg19Model
@@ -22,16 +18,18 @@ WEIGHTS = "model.safetensors"
 
 def save_model(model: Vgg19Model, folder: Path) -> dict[str, Any]:
     """Write the weights, the backbone's too, so that estimating needs no other file; returns the plain values."""
+    from ...networks.tensors import write_tensors
+
     finetuned = VARIANTS[model.variant].finetuned
-    tensors: dict[str, torch.Tensor] = {}
+    tensors: dict[str, Any] = {}
     if not finetuned:
         tensors |= {f"backbone.{name}": value for name, value in model.backbone.network.state_dict().items()}
     for position, scaler in enumerate(model.scalers):
-        tensors[f"scaler{position}.low"] = torch.from_numpy(np.array(scaler.low))
-        tensors[f"scaler{position}.high"] = torch.from_numpy(np.array(scaler.high))
+        tensors[f"scaler{position}.low"] = np.array(scaler.low)
+        tensors[f"scaler{position}.high"] = np.array(scaler.high)
     for task in model.tasks:
         tensors |= {f"{task.kind}.head.{name}": value for name, value in task.head.state_dict().items()}
-        tensors[f"{task.kind}.center"] = torch.from_numpy(task.center)
+        tensors[f"{task.kind}.center"] = task.center
         for position, branch in enumerate(task.branches if finetuned else ()):
             tensors |= {f"{task.kind}.branch{position}.{name}": value for name, value in branch.state_dict().items()}
     write_tensors(folder / WEIGHTS, tensors)
@@ -47,6 +45,10 @@ def save_model(model: Vgg19Model, folder: Path) -> dict[str, Any]:
 
 def load_model(folder: Path, values: dict[str, Any]) -> Vgg19Model:
     """What :func:`save_model` wrote. :class:`RecipeError` where weights and values do not fit each other."""
+    from ...networks.backbones import restore_backbone, trainable_copy
+    from ...networks.heads import DenseHead
+    from ...networks.tensors import part_of, read_tensors
+
     variant = values.get("variant")
     if variant not in VARIANTS:
         raise RecipeError("The model's variant is not one of vgg19-clkl; train it again.")
