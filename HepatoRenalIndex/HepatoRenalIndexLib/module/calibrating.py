@@ -16,16 +16,16 @@ _SAME = 0.002  # relative difference below which two spacings are the same
 _SHORTEST_LINE = 20.0  # pixels; on a shorter line a click beside the mark is an error of more than 5 %
 
 
-def storedUserSpacing(volume) -> float:
-    """The spacing in mm that the user gave for this input, 0 for none."""
+def storedUserSpacing(keeper) -> float:
+    """The spacing in mm that the user gave for the input with this :attr:`Source.keeper`, 0 for none."""
     try:
-        return float(volume.GetAttribute(USER_SPACING_ATTRIBUTE) or 0)
+        return float(keeper.GetAttribute(USER_SPACING_ATTRIBUTE) or 0)
     except ValueError:
         return 0.0
 
 
-def storeUserSpacing(volume, spacing: float) -> None:
-    volume.SetAttribute(USER_SPACING_ATTRIBUTE, f"{spacing:.6g}" if spacing > 0 else None)
+def storeUserSpacing(keeper, spacing: float) -> None:
+    keeper.SetAttribute(USER_SPACING_ATTRIBUTE, f"{spacing:.6g}" if spacing > 0 else None)
 
 
 def spacingFromLine(line, volume, lengthMm: float) -> float:

@@ -78,13 +78,13 @@ class Header:
         )
 
 
-def storeHeader(volume, header: Header) -> None:
-    volume.SetAttribute(HEADER_ATTRIBUTE, json.dumps(asdict(header)))
+def storeHeader(node, header: Header) -> None:
+    node.SetAttribute(HEADER_ATTRIBUTE, json.dumps(asdict(header)))
 
 
-def storedHeader(volume) -> Header | None:
+def storedHeader(node) -> Header | None:
     """The header kept with the node, None where there is none (or a damaged one)."""
-    text = volume.GetAttribute(HEADER_ATTRIBUTE)
+    text = node.GetAttribute(HEADER_ATTRIBUTE)
     if not text:
         return None
     try:
@@ -98,13 +98,15 @@ def storedHeader(volume) -> Header | None:
         return None
 
 
-def readHeader(volume, dicomDatabase=None, shown: np.ndarray | None = None) -> Header | None:
+def readHeader(volume, dicomDatabase=None, shown: np.ndarray | None = None, keeper=None) -> Header | None:
     """The header of the node: the one kept with it, else of its file in the DICOM database.
 
-    ``shown`` are the pixels of the node's first frame, to see whether Slicer shows a MONOCHROME1 image as stored.
+    It is kept as an attribute of ``keeper``, for a clip its sequence, else of the node itself. ``shown`` are the
+    pixels of the node's first frame, to see whether Slicer shows a MONOCHROME1 image as stored.
     Returns None for a node that did not come from DICOM or whose file is not to be had.
     """
-    known = storedHeader(volume)
+    keeper = keeper or volume
+    known = storedHeader(keeper) or storedHeader(volume)
     if known is not None:
         return known
     uid = (volume.GetAttribute(INSTANCE_ATTRIBUTE) or "").split(" ")[0]
@@ -122,5 +124,5 @@ def readHeader(volume, dicomDatabase=None, shown: np.ndarray | None = None) -> H
     if header.photometricInterpretation == "MONOCHROME1" and shown is not None and shown.shape == image.pixels.shape:
         asStored = np.corrcoef(shown[::4, ::4].ravel(), image.pixels[::4, ::4].ravel())[0, 1] < 0
         header = replace(header, inverted=bool(asStored))
-    storeHeader(volume, header)
+    storeHeader(keeper, header)
     return header

@@ -30,29 +30,30 @@ def loadUltrasoundFile(scene, path: str | Path, name: str | None = None):
             raise InputError(
                 _("The clip is too long to be loaded as a whole; cut it, or measure the file as a folder.")
             )
-        volume = add_volume(scene, first, None, name)
-        spacing = _nominalSpacing(first)
-        _setSpacing(volume, spacing)
-        # The spacing says nothing that a measurement may rely on: it is read from the header.
-        volume.SetAttribute("HepatoRenalIndex.SpacingSource", None)
-        storeHeader(volume, Header.ofImage(first))
-        if file.frame_count > 1:
-            _addFrames(scene, volume, file, spacing, name)
+        # All of them before the first comes into the scene: a damaged file leaves nothing behind.
+        images = [first, *(file.frame(index) for index in range(1, file.frame_count))]
+    volume = add_volume(scene, first, None, name)
+    spacing = _nominalSpacing(first)
+    _setSpacing(volume, spacing)
+    # The spacing says nothing that a measurement may rely on: it is read from the header.
+    volume.SetAttribute("HepatoRenalIndex.SpacingSource", None)
+    keeper = _addFrames(scene, volume, images, spacing, name) if len(images) > 1 else volume
+    storeHeader(keeper, Header.ofImage(first))
     return volume
 
 
-def _addFrames(scene, volume, file, spacing: tuple[float, float], name: str) -> None:
+def _addFrames(scene, volume, images: list[UltrasoundImage], spacing: tuple[float, float], name: str):
+    """Show the frames in the volume by a browser; returns their sequence."""
     sequence = scene.AddNewNodeByClass("vtkMRMLSequenceNode", name)
     sequence.SetIndexName("frame")
     sequence.SetIndexUnit("")
     sequence.SetIndexType(sequence.NumericIndex)
-    for index in range(file.frame_count):
+    for index, image in enumerate(images):
         frame = scene.CreateNodeByClass("vtkMRMLScalarVolumeNode")
         frame.UnRegister(None)
-        update_volume(frame, file.frame(index), None)
+        update_volume(frame, image, None)
         _setSpacing(frame, spacing)
         frame.SetAttribute("HepatoRenalIndex.SpacingSource", None)
-        frame.SetAttribute("HepatoRenalIndex.Header", volume.GetAttribute("HepatoRenalIndex.Header"))
         sequence.SetDataNodeAtValue(frame, str(index))
     browser = scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", f"{name} browser")
     modified = browser.StartModify()
@@ -62,6 +63,7 @@ def _addFrames(scene, volume, file, spacing: tuple[float, float], name: str) -> 
     browser.SetPlaybackRateFps(10)
     browser.SetSelectedItemNumber(0)
     browser.EndModify(modified)
+    return sequence
 
 
 def _nominalSpacing(image: UltrasoundImage) -> tuple[float, float]:

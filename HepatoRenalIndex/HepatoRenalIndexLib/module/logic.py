@@ -199,9 +199,9 @@ class MeasurementLogic:
             self._inputId = volume.GetID()
             self._waiting = []
             self.shown = Shown()
-            parameters.userSpacing = calibrating.storedUserSpacing(volume)
+            parameters.userSpacing = calibrating.storedUserSpacing(source.keeper)
         else:
-            calibrating.storeUserSpacing(volume, parameters.userSpacing)
+            calibrating.storeUserSpacing(source.keeper, parameters.userSpacing)
             chosen = (parameters.segmentation, parameters.liverRoi, parameters.kidneyRoi)
             new = [
                 node if isAlive(node) and node is not known else None

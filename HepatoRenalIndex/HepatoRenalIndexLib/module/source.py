@@ -24,6 +24,11 @@ class Source:
         return self.sequence is not None
 
     @property
+    def keeper(self):
+        """The node whose attributes hold for all frames: with each, a browser overwrites those of the volume."""
+        return self.sequence if self.isClip else self.volume
+
+    @property
     def frameCount(self) -> int:
         return self.sequence.GetNumberOfDataNodes() if self.isClip else 1
 
@@ -56,7 +61,7 @@ class Source:
         """The frame with what is known of its header. Raises ``InputError`` for a volume that is no 2D image."""
         volume = self.frameVolume(frame)
         image = image_from_volume_node(volume, source=self.name, frame=frame, frame_count=self.frameCount)
-        header = readHeader(self.volume, dicomDatabase, image.pixels)
+        header = readHeader(self.volume, dicomDatabase, image.pixels, self.keeper)
         return image if header is None else header.applyTo(image)
 
     def storedCalibration(self) -> Calibration | None:

@@ -73,7 +73,7 @@ def _frame(source: Source, wanted: str | int) -> int:
 
 
 def _knownSpacing(source: Source) -> float | None:
-    given = calibrating.storedUserSpacing(source.volume)
+    given = calibrating.storedUserSpacing(source.keeper)
     stored = source.storedCalibration()
     if given:
         return given

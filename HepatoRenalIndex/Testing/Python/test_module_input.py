@@ -171,15 +171,18 @@ def test_frames_whose_index_is_a_time_are_told_apart(logic):
     sequence.SetIndexName("time")
     sequence.SetIndexUnit("s")
     for index, pixels in enumerate(frames):
-        volume = as_slicer_loads(scene, pixels)
+        volume = as_slicer_loads(scene, pixels, "uid")
         sequence.SetDataNodeAtValue(volume, f"{index * 0.033:.3f}")
         scene.RemoveNode(volume)
     browser = scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", "browser")
     browser.AddSynchronizedSequenceNode(sequence)
     logic.parameters().inputVolume = proxy = browser.GetProxyNode(sequence)
+    logic.dicomDatabase = lambda: Database(uid=SAMPLE_FOLDER / "clip.dcm")
     for frame in (2, 0, 3):
         browser.SetSelectedItemNumber(frame)
         logic.placeByHand()
+        logic.dicomDatabase = lambda: None  # the header stays with the clip, though each frame has its own attributes
+        assert logic.shown.result.calibration.source.value == "dicom_region"
         assert logic.shown.frame == frame
         assert np.array_equal(logic.shown.image.pixels, frames[frame])
     source = findSource(proxy)

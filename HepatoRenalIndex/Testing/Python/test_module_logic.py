@@ -320,6 +320,27 @@ def test_a_saved_scene_brings_the_same_state_back(clip, tmp_path):
     again.logic.close()
 
 
+def test_a_clip_keeps_the_spacing_that_the_user_gave(clip, tmp_path):
+    """The browser overwrites the attributes of the volume with those of each frame."""
+    volume = clip.parameters.inputVolume
+    clip.parameters.userSpacing = 0.61
+    clip.settle()
+    browse(clip, 3)
+    clip.load("sector")
+    findSource(volume).browser.SetSelectedItemNumber(5)
+    clip.parameters.inputVolume = volume
+    clip.settle()
+    assert clip.parameters.userSpacing == 0.61
+    study.save_mrb(clip.scene, tmp_path / "case.mrb")
+    clip.logic.close()
+    study.load_mrb(clip.scene, tmp_path / "case.mrb")
+    again = Session(clip.scene)
+    again.logic.refreshAll()
+    assert again.parameters.userSpacing == 0.61
+    assert again.shown.result.calibration.x_mm == pytest.approx(0.61)
+    again.logic.close()
+
+
 def test_two_inputs_keep_their_own_outlines_and_spacing(measured):
     first = measured.parameters.inputVolume
     measured.parameters.userSpacing = 0.5

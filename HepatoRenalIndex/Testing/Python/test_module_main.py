@@ -77,6 +77,8 @@ def test_the_application_finds_only_the_classes_that_it_looks_for(main):
 
 
 def test_a_file_is_loaded_with_its_calibration_by_the_reader_of_the_module(main, scene):
+    from HepatoRenalIndexLib.module.source import findSource
+
     parent = Parent()
     reader = main.HepatoRenalIndexFileReader(parent)
     assert reader.load({"fileName": str(SAMPLES / "clip.dcm"), "name": "a clip"})
@@ -84,7 +86,7 @@ def test_a_file_is_loaded_with_its_calibration_by_the_reader_of_the_module(main,
     volume = scene.GetNodeByID(identifier)
     assert volume.GetName() == "a clip"
     assert volume.GetSpacing()[0] != 1.0
-    assert volume.GetAttribute("HepatoRenalIndex.Header")
+    assert findSource(volume).keeper.GetAttribute("HepatoRenalIndex.Header")
     assert scene.GetNumberOfNodesByClass("vtkMRMLSequenceBrowserNode") == 1
     assert parent.messages == []
 
@@ -97,6 +99,37 @@ def test_a_file_that_cannot_be_read_is_a_message_of_the_application(main, tmp_pa
     assert len(parent.messages) == 1
     assert str(tmp_path) not in parent.messages[0]
     assert parent.loadedNodes == []
+
+
+def test_a_clip_with_a_damaged_frame_leaves_nothing_in_the_scene(main, scene, monkeypatch):
+    from HepatoRenalIndexLib.imaging.image import InputError
+    from HepatoRenalIndexLib.module import loading
+
+    class Damaged:
+        """The clip, with a third frame that cannot be decoded."""
+
+        def __init__(self, file):
+            self._file, self.frame_count = file, file.frame_count
+
+        def __enter__(self):
+            self._file.__enter__()
+            return self
+
+        def __exit__(self, *details):
+            return self._file.__exit__(*details)
+
+        def frame(self, index):
+            if index == 2:
+                raise InputError("Frame 2 cannot be decoded.")
+            return self._file.frame(index)
+
+    opened = loading.open_ultrasound
+    monkeypatch.setattr(loading, "open_ultrasound", lambda *arguments: Damaged(opened(*arguments)))
+    before = scene.GetNumberOfNodes()
+    parent = Parent()
+    assert not main.HepatoRenalIndexFileReader(parent).load({"fileName": str(SAMPLES / "clip.dcm")})
+    assert parent.messages == ["Frame 2 cannot be decoded."]
+    assert scene.GetNumberOfNodes() == before
 
 
 def test_the_readers_of_the_application_stay_the_first_choice(main):
