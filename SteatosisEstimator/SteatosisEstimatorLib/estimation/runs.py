@@ -123,7 +123,7 @@ def _work_folder(work: str | Path | None, output: Path) -> Iterator[Path]:
     try:
         yield folder
     except InputError:
-        if work is None and not any(path.is_dir() for path in folder.iterdir()):
+        if work is None and not any(path.is_file() for path in folder.glob("*/**/*")):
             shutil.rmtree(folder, ignore_errors=True)  # refused before any training
         raise
     if work is None:

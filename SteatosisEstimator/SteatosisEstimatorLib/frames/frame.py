@@ -45,17 +45,26 @@ def frames_of(subject: str, image: CohortImage, most: int | None = None) -> Iter
     """The frames of one image or clip, decoded one at a time; of a longer clip ``most`` evenly spaced ones.
 
     ``most`` is the caller's limit, ``image.most_frames`` that of the cohort; the smaller one counts.
+    Frames without a scan (blank ones between clips) are passed over.
     Raises :class:`InputError` that names the source when the file cannot be read or shows no scan.
     """
     try:
         with open_ultrasound(image.path, image.source) as file:
-            geometry = None
+            geometry, shown = None, False
             limits = [limit for limit in (most, image.most_frames) if limit is not None]
             for index in evenly(file.frame_count, min(limits, default=None)):
                 picture = file.frame(index)
+                if picture.pixels.min() == picture.pixels.max():
+                    continue
                 if geometry is None or geometry.mask.shape != picture.pixels.shape:
                     geometry = detect_scan_geometry(picture.pixels, color=picture.color)
+                if not geometry.mask.any():
+                    geometry = None
+                    continue
+                shown = True
                 yield Frame(subject, image.view, image.source, index, file.frame_count, picture, geometry)
+            if not shown:
+                raise InputError("The image shows no scan; give a B-mode image.")
     except InputError as error:
         raise InputError(f"{image.source}: {error}") from None
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from drawn_cohort import draw, scan_pixels
 from HepatoRenalIndexLib.imaging.image import InputError
+from PIL import Image
 from SteatosisEstimatorLib.cohort.cohort import CohortImage, Subject
 from SteatosisEstimatorLib.cohort.reading import read_cohort
 from SteatosisEstimatorLib.cohort.vocabulary import View
@@ -69,6 +70,16 @@ def test_a_file_that_cannot_be_read_is_named_by_its_source_alone(tmp_path):
     with pytest.raises(InputError) as caught:
         list(frames_of("s", CohortImage(View.LIVER, path, "broken.png")))
     assert str(caught.value).startswith("broken.png: ") and "secret" not in str(caught.value)
+
+
+def test_blank_frames_of_a_clip_are_passed_over_and_an_image_without_a_scan_is_refused(tmp_path):
+    black, scan = Image.fromarray(np.zeros((150, 200), np.uint8)), Image.fromarray(scan_pixels(120, 3))
+    black.save(tmp_path / "clip.tif", save_all=True, append_images=[scan, black, scan, black])
+    found = list(frames_of("s", CohortImage(View.AR, tmp_path / "clip.tif", "clip.tif")))
+    assert [frame.index for frame in found] == [1, 3] and all(frame.geometry.mask.any() for frame in found)
+    black.save(tmp_path / "black.png")
+    with pytest.raises(InputError, match=r"black\.png: The image shows no scan"):
+        list(frames_of("s", CohortImage(View.AR, tmp_path / "black.png", "black.png")))
 
 
 @pytest.mark.parametrize("crop", [Crop(10, 5, 60, 45), Crop(-8, -3, 40, 30), Crop(150, 100, 230, 180)])
