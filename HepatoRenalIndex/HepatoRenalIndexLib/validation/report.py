@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..agreement.answers import Box
+from ..agreement.report import write_study
 from ..files.writing import write_text
 from ..measurement.roi import Roi
 from . import figures
@@ -20,6 +21,7 @@ from .hri import (
 )
 from .markdown import interval, number, percent, table
 from .phantoms import KNOWN, NETWORK
+from .reader_study import CompleteStudy, study_section
 from .segmentation import ORGANS, PUBLISHED_JACCARD, worst_frames
 from .tables import write_tables
 
@@ -30,13 +32,19 @@ REPORT_NAME = "validation.md"
 WORST_PATIENTS = 6
 
 
-def write_validation(validation: Validation, out: Path) -> Path:
-    """Write ``validation.md``, the CSV tables and the figures to the folder ``out``; returns the report's path."""
+def write_validation(validation: Validation, out: Path, complete: CompleteStudy | None = None) -> Path:
+    """Write ``validation.md``, the CSV tables and the figures to the folder ``out``; returns the report's path.
+
+    ``complete`` is the reader study; all of its tables and plots go to ``out/reader_study``.
+    """
+    if complete is not None:
+        write_study(complete.study, out / "reader_study")
     sections = [
         _head(validation),
         _segmentation(validation, out),
         _coverage(validation),
         _agreement(validation, out),
+        study_section(complete) if complete is not None else "",
         _biopsy(validation, out),
         _placements(validation, out),
         _tuning(validation),

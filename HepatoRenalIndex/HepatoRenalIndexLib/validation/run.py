@@ -31,6 +31,7 @@ from .phantoms import (
     phantom_settings,
     summarize_phantoms,
 )
+from .reader_study import complete_study
 from .segmentation import OrganOverlap, OrganSummary, segmentation_overlaps, summarize_segmentation
 from .selection import NestedSelection, agreement_criterion, biopsy_criterion, nested_selection
 from .tuning import Tuning, tune_representative
@@ -116,7 +117,10 @@ def validate(
         except KeyError:
             return NO_FOLD
 
-    return write_validation(run_validation(cohort, options, shipped, segmenter_of_fold, fold, progress), out)
+    validation = run_validation(cohort, options, shipped, segmenter_of_fold, fold, progress)
+    settings = StudySettings(replicates=options.replicates, seed=options.seed)
+    complete = complete_study(data, cohort, shipped.identity, segmenter_of_fold, fold, settings, progress)
+    return write_validation(validation, out, complete)
 
 
 def run_validation(
