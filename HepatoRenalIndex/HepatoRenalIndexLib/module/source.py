@@ -43,11 +43,16 @@ class Source:
 
     @property
     def name(self) -> str:
-        """Name for tables: that of the node, with its id where an earlier volume has the same name."""
-        name = self.volume.GetName() or self.volume.GetID()
-        scene = self.volume.GetScene()
-        volumes = scene.GetNodesByClass("vtkMRMLVolumeNode")
-        first = next(node for node in volumes if node.GetName() == self.volume.GetName())
+        """Name for tables: that of the node, with its id where an earlier volume has the same name.
+
+        A browser may write the frame into the name of the volume: then it is that of the sequence.
+        """
+        named = self.volume
+        if self.isClip and self.browser.GetOverwriteProxyName(self.sequence):
+            named = self.sequence
+        name = named.GetName() or self.volume.GetID()
+        volumes = self.volume.GetScene().GetNodesByClass("vtkMRMLVolumeNode")
+        first = next((node for node in volumes if node.GetName() == name), self.volume)
         return name if first is self.volume else f"{name} ({self.volume.GetID()})"
 
     def indexValue(self, frame: int) -> str:

@@ -191,3 +191,8 @@ def test_frames_whose_index_is_a_time_are_told_apart(logic):
     browser.SetSelectedItemNumber(1)
     logic.refreshAll()
     assert logic.shown.state.isEmpty  # nothing was placed in this frame
+    browser.SetOverwriteProxyName(sequence, True)
+    for frame in (1, 2):
+        browser.SetSelectedItemNumber(frame)
+        assert proxy.GetName() != "7: US"
+        assert findSource(proxy).name == "7: US"
