@@ -39,7 +39,7 @@ def start(own_scene: bool = False) -> Runtime:
     """The scene of the running Slicer, or a new empty scene made with ``slicer-core``.
 
     ``own_scene`` asks for a new scene in the running Slicer as well, for work that must not touch the user's.
-    Raises ``InputError`` where neither 3D Slicer nor ``slicer-core`` is there.
+    Raises ``InputError`` where neither 3D Slicer nor ``slicer-core`` is there, and in ``PythonSlicer``.
     """
     try:
         import slicer
@@ -62,6 +62,12 @@ def start(own_scene: bool = False) -> Runtime:
 def _new_scene(slicer, desktop: bool) -> Runtime:
     import vtk
 
+    if not all(hasattr(slicer, name) for name in ("vtkMRMLScene", *_LOGICS.values())):
+        # PythonSlicer, the interpreter beside the application, has the nodes but not the modules.
+        raise InputError(
+            "This Python of Slicer has no modules to make scenes with: run it in the Slicer application, "
+            "or work without a scene."
+        )
     scene = slicer.vtkMRMLScene()
     # Sequences are bundles in the bundle, which Slicer packs and unpacks in its cache folder.
     cache_folder = tempfile.TemporaryDirectory(prefix="slicer-cache-")

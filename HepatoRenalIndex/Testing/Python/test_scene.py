@@ -219,3 +219,12 @@ def test_many_scenes_in_one_process_do_not_grow_its_memory(scene, tmp_path):
     assert scene.GetNumberOfNodes() == nodes
     # One case that stays (pixels, masks, nodes) is 0.6 MB and more.
     assert resident_mb() - before < 6
+
+
+def test_a_python_with_nodes_but_without_modules_is_refused_with_a_sentence(monkeypatch):
+    """As PythonSlicer, beside the application."""
+    import slicer
+
+    monkeypatch.delattr(slicer, "vtkSlicerVolumesLogic")
+    with pytest.raises(InputError, match="in the Slicer application"):
+        runtime.start()
