@@ -9,11 +9,13 @@ from pathlib import Path
 
 from ..imaging.image import InputError
 from ..measurement.registry import DEFAULT_PLACEMENT, PLACEMENTS
+from ..pipeline.measure import MeasurementSettings
 from ..study.algorithm import read_by_algorithm
 from ..study.collect import study_answers
 from ..study.create import DEFAULT_INTERVAL_DAYS, DEFAULT_ROI_MM, Patients, StudyOptions, create_study, read_patients
 from ..study.definition import open_study
 from ..study.exporting import export_answers
+from ..study.files import check_session
 from ..study.importing import ENTRIES, import_table, read_mapping
 from ..study.merging import merge
 from .measure import add_model_arguments, frames_argument, progress_bar, spacing_argument
@@ -169,6 +171,8 @@ def run_algorithm(arguments: argparse.Namespace) -> int:
     from ..inference.bundle import load_segmenter
 
     study = open_study(arguments.study, arguments.images)
+    MeasurementSettings(placement=arguments.placement)  # wrong usage is told before the network is loaded
+    check_session(arguments.session)
     segmenter = load_segmenter(arguments.model, arguments.device)
     with progress_bar() as progress:
         summary = read_by_algorithm(
