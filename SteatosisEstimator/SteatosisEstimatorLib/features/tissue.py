@@ -20,6 +20,7 @@ RIM = 0.1  # ROI sides of kidney left out along its outline: capsule and partial
 LIVER_RIM = 0.15  # the same for the liver
 LEAST_BEAM = 0.1  # a group of beams crosses the liver if it holds this share of what the fullest one holds
 LEAST_PARENCHYMA = 0.3  # share of the liver that must be left within its rim; otherwise all of it is used
+SMOOTHING = 20  # part of an ROI side
 DARKEST = 1.0  # gray levels; below it a ratio is of noise
 
 
@@ -62,14 +63,20 @@ class FrameTissue:
         return max(float(np.median(self.pixels[self.parenchyma])), DARKEST)
 
     @cached_property
+    def smooth(self) -> np.ndarray:
+        """The pixels averaged with a Gaussian of 1/20 of an ROI side (0.75 mm): brings sharp and smoothed displays, and
+        images of different size, closer together."""
+        return ndimage.gaussian_filter(self.pixels, self.side / SMOOTHING)
+
+    @cached_property
     def speckle(self) -> float:
-        """SD of the speckle in the parenchyma, gray levels, by the median deviation from the local mean.
+        """SD of the smoothed speckle in the parenchyma, gray levels, by the median deviation from the local mean.
 
         Log compression turns speckle into noise of constant SD in dB (5.6 dB for fully developed speckle; Szabo,
         Diagnostic Ultrasound Imaging), so a difference of gray levels divided by it depends neither on gain nor on
         dynamic range. At least half a gray level.
         """
-        residual = self.pixels - ndimage.uniform_filter(self.pixels, self.side // 2 | 1)
+        residual = self.smooth - ndimage.uniform_filter(self.smooth, self.side // 2 | 1)
         return max(1.4826 * float(np.median(np.abs(residual[self.parenchyma]))), 0.5)
 
     @cached_property

@@ -7,7 +7,6 @@ from scipy import ndimage
 
 from .tissue import FrameTissue
 
-FINE = 20  # smoothed with a Gaussian of this part of an ROI side
 COARSE = 2  # the local mean is over this many ROI sides
 
 
@@ -33,11 +32,7 @@ def speckle_ratio(tissue: FrameTissue) -> float:
 def _flattened(tissue: FrameTissue) -> np.ndarray:
     """Parenchyma, finely smoothed, minus its local mean in the liver; gray levels, one value a pixel."""
     weight = tissue.liver.astype(np.float32)
-    masked = tissue.pixels * weight
-
-    def within(smooth) -> np.ndarray:
-        return smooth(masked) / np.maximum(smooth(weight), 1e-3)
-
-    fine = within(lambda array: ndimage.gaussian_filter(array, tissue.side / FINE))
-    coarse = within(lambda array: ndimage.uniform_filter(array, COARSE * tissue.side | 1))
-    return (fine - coarse)[tissue.parenchyma]
+    box = COARSE * tissue.side | 1
+    coarse = ndimage.uniform_filter(tissue.pixels * weight, box)
+    coarse /= np.maximum(ndimage.uniform_filter(weight, box), 1e-3)
+    return (tissue.smooth - coarse)[tissue.parenchyma]

@@ -13,10 +13,12 @@ from HepatoRenalIndexLib.measurement.organs import OrganMasks
 from HepatoRenalIndexLib.pipeline.measure import MeasurementSettings
 from HepatoRenalIndexLib.simulation.parameters import PhantomParameters, ScanParameters
 from HepatoRenalIndexLib.simulation.phantom import Phantom, simulate
+from scipy import ndimage
 from SteatosisEstimatorLib.features.attenuation import weighted_median
+from SteatosisEstimatorLib.features.border import border_ratio
 from SteatosisEstimatorLib.features.catalog import FEATURES
 from SteatosisEstimatorLib.features.measure import FrameFeatures, mean_features, measure_features, median_features
-from SteatosisEstimatorLib.features.tissue import group_quantile
+from SteatosisEstimatorLib.features.tissue import SMOOTHING, frame_tissue, group_quantile
 
 SECTOR = ScanParameters()
 CURVED = ScanParameters(
@@ -161,3 +163,29 @@ def test_medians_pass_over_frames_without_a_value():
     assert median_features(rows) == {"log_hri": 2.0, "organ_ratio": 2.0}
     assert median_features([{}, {}]) == {}
     assert mean_features([{"log_hri": 1.0}, {"log_hri": 2.0}]) == {"log_hri": 1.5}
+
+
+def test_speckle_is_measured_after_smoothing_and_apart_from_slow_changes():
+    truth = phantom(0.15)
+    rng = np.random.default_rng(0)
+    side = round(15 / truth.spacing_mm[0])
+    slow = np.linspace(60, 140, truth.image.rows)[:, None]
+    noise = rng.normal(0, 20, truth.image.pixels.shape)
+    pixels = np.clip(np.rint(slow + noise), 0, 255).astype(np.uint8)
+    image = replace(truth.image, pixels=np.where(truth.geometry.mask, pixels, 0).astype(np.uint8))
+    tissue = frame_tissue(image, truth.geometry, truth.masks, truth.calibration)
+    expected = 20 / (2 * np.sqrt(np.pi) * side / SMOOTHING)  # white noise under a Gaussian
+    assert tissue.speckle == pytest.approx(expected, rel=0.05)
+
+
+def test_the_border_is_that_of_the_diaphragm_and_not_of_the_kidney():
+    truth = phantom(0.15)
+    white = np.where(truth.masks.right_kidney, 255, truth.image.pixels).astype(np.uint8)
+    inner = ndimage.binary_erosion(
+        truth.masks.right_kidney, iterations=8
+    )  # the smoothing spills a little over the edge
+    values = [
+        border_ratio(frame_tissue(image, truth.geometry, truth.masks, truth.calibration), 0.95)
+        for image in (truth.image, replace(truth.image, pixels=np.where(inner, white, truth.image.pixels)))
+    ]
+    assert values[0] == pytest.approx(values[1], abs=0.01)

@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 from HepatoRenalIndexLib.imaging.image import InputError
 from HepatoRenalIndexLib.inference.bundle import fold_of_patient, load_fold_segmenter
-from HepatoRenalIndexLib.simulation.parameters import PhantomParameters, ReceiverParameters, ScanParameters
+from HepatoRenalIndexLib.simulation.parameters import (
+    AnatomyParameters,
+    Content,
+    PhantomParameters,
+    ReceiverParameters,
+    ScanParameters,
+)
 from HepatoRenalIndexLib.simulation.phantom import simulate
 from HepatoRenalIndexLib.statistics.correlation import spearman_value
 from PIL import Image
@@ -21,11 +27,11 @@ from SteatosisEstimatorLib.features.held_out import HeldOutSegmenter, pixel_dige
 from SteatosisEstimatorLib.recipes.base import Job, RecipeError
 from SteatosisEstimatorLib.recipes.liver_kidney_default.recipe import choose_signs
 from SteatosisEstimatorLib.recipes.liver_kidney_default.score import SignScore, fit_score
-from SteatosisEstimatorLib.recipes.liver_kidney_default.settings import SIGN_FEATURES, VARIANTS
+from SteatosisEstimatorLib.recipes.liver_kidney_default.settings import ALL_SIGNS, THREE_SIGNS, VARIANTS
 from SteatosisEstimatorLib.recipes.registry import DEFAULT_RECIPE, get_recipe
 
 REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "byra2018"
-NAMES = [name for names in SIGN_FEATURES.values() for name in names]
+NAMES = [name for names in THREE_SIGNS.values() for name in names]
 RECIPE = get_recipe(DEFAULT_RECIPE)
 
 
@@ -39,7 +45,7 @@ def made_up(count: int = 30, noise: float = 0.5, seed: int = 0) -> tuple[list[di
 
 def fitted(**given) -> SignScore:
     rows, fat = made_up(**given)
-    return fit_score(rows, fat, SIGN_FEATURES, 0.5)
+    return fit_score(rows, fat, THREE_SIGNS, 0.5)
 
 
 def test_more_of_any_feature_towards_fat_gives_more_fat():
@@ -76,7 +82,7 @@ def test_what_the_features_add_is_the_difference_from_an_average_subject():
 
 def test_a_sign_that_cannot_be_measured_is_left_out_of_the_mean():
     score, row = fitted(), made_up()[0][20]
-    without = {**row, **dict.fromkeys(SIGN_FEATURES[Sign.BORDER], np.nan)}
+    without = {**row, **dict.fromkeys(THREE_SIGNS[Sign.BORDER], np.nan)}
     values = [value for sign, value in score.sign_values(row).items() if sign is not Sign.BORDER]
     assert score.score(without) == pytest.approx(np.mean(values))
     assert sum(score.contributions(without).values()) == pytest.approx(
@@ -94,7 +100,7 @@ def test_an_absurd_feature_gives_a_percentage_still():
 
 def test_features_that_go_against_the_literature_teach_nothing():
     rows, fat = made_up()
-    score = fit_score([{name: -value for name, value in row.items()} for row in rows], fat, SIGN_FEATURES, 0.5)
+    score = fit_score([{name: -value for name, value in row.items()} for row in rows], fat, THREE_SIGNS, 0.5)
     assert score.slope == 0
 
 
@@ -108,7 +114,7 @@ def test_features_that_go_against_the_literature_teach_nothing():
 )
 def test_what_cannot_be_learned_from_is_refused_with_a_sentence(rows, fat, words):
     with pytest.raises(RecipeError, match=words):
-        fit_score(rows, fat, SIGN_FEATURES, 0.5)
+        fit_score(rows, fat, THREE_SIGNS, 0.5)
 
 
 def test_a_score_is_the_same_after_json():
@@ -141,8 +147,8 @@ def test_signs_are_chosen_by_what_the_training_subjects_show():
     rng = np.random.default_rng(7)
     for row in rows:
         for sign in (Sign.ATTENUATION, Sign.BORDER, Sign.VESSELS):
-            row.update({name: 20 * rng.normal() for name in SIGN_FEATURES[sign]})
-    assert set(choose_signs(rows, fat, SIGN_FEATURES, 0.5)) == {Sign.CONTRAST}
+            row.update({name: 20 * rng.normal() for name in ALL_SIGNS[sign]})
+    assert set(choose_signs(rows, fat, ALL_SIGNS, 0.5)) == {Sign.CONTRAST}
 
 
 # The whole way: images on disk, segmentation network, features, score
@@ -163,6 +169,8 @@ def folder(tmp_path_factory) -> Path:
             base = PhantomParameters(scan=scan, receiver=receiver, seed=4, speckle_seed=10 * number + frame)
             truth = simulate(replace(base, acoustics=replace(base.acoustics, fat_fraction=fat / 100)))
             Image.fromarray(truth.image.pixels).save(folder / f"s{number}_{frame}.png")
+    other = simulate(replace(PhantomParameters(scan=scan, seed=1), anatomy=AnatomyParameters(Content.SOFT_TISSUE)))
+    Image.fromarray(other.image.pixels).save(folder / "muscle.png")
     Image.fromarray(np.zeros((434, 636), np.uint8)).save(folder / "black.png")
     return folder
 
@@ -191,7 +199,7 @@ def model(cohort, job):
 def test_simulated_subjects_left_out_are_put_in_order(cohort, job):
     estimates = []
     for fold in RECIPE.folds(cohort, RECIPE.default_settings(), 0):
-        trained = RECIPE.fit(cohort.take(fold.train), "four-signs", RECIPE.default_settings(), job.within(fold.name))
+        trained = RECIPE.fit(cohort.take(fold.train), "three-signs", RECIPE.default_settings(), job.within(fold.name))
         estimates.append(trained.predict(cohort.subjects[fold.test[0]], job.within(fold.name)).outcome.fat_percent)
     assert spearman_value(np.array(estimates), np.array(FAT)) >= 0.9
 
@@ -236,21 +244,22 @@ def test_a_subject_without_a_view_of_both_organs_is_an_error(model, folder, job)
 
 
 def test_a_refused_frame_has_its_reason_and_the_others_are_estimated(model, cohort, folder, job):
-    prediction = model.predict(subject(folder, "s3", ["s3_0.png", "black.png"]), job)
+    prediction = model.predict(subject(folder, "s3", ["s3_0.png", "muscle.png"]), job)
     assert "frames_refused" in prediction.flags
-    assert "black" in prediction.frames[1].message and prediction.frames[1].outcome.fat_percent is None
+    assert "No liver" in prediction.frames[1].message and prediction.frames[1].outcome.fat_percent is None
     assert prediction.outcome.fat_percent is not None
 
 
 def test_a_subject_without_any_usable_frame_is_an_error_that_says_why(model, folder, job):
-    with pytest.raises(InputError, match="The only frame of subject x was refused: The image is black"):
-        model.predict(subject(folder, "x", ["black.png"]), job)
+    with pytest.raises(InputError, match="The only frame of subject x was refused: No liver"):
+        model.predict(subject(folder, "x", ["muscle.png"]), job)
 
 
-def test_a_file_that_is_no_image_is_an_error(model, folder, job):
+@pytest.mark.parametrize("name", ["black.png", "text.png"])
+def test_a_file_without_an_ultrasound_image_is_an_error_that_names_it(model, folder, job, name):
     (folder / "text.png").write_text("no picture", encoding="utf-8")
-    with pytest.raises(InputError, match=r"text\.png"):
-        model.predict(subject(folder, "x", ["text.png"]), job)
+    with pytest.raises(InputError, match=name):
+        model.predict(subject(folder, "x", ["s3_0.png", name]), job)
 
 
 def test_a_saved_model_predicts_the_same_after_loading(model, cohort, job, tmp_path):

@@ -21,7 +21,7 @@ from ...frames.frame import evenly, frames_of
 from ..base import Job
 from .settings import VIEWS
 
-VERSION = 1  # raise it when a feature is computed differently: caches of the older way are then passed over
+VERSION = 2  # raise it when a feature is computed differently: caches of the older way are then passed over
 
 
 @dataclass(frozen=True)
