@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ PATIENT = r"(p\d+)_"
 @pytest.fixture(scope="module")
 def images(tmp_path_factory) -> Path:
     """Six frames of three patients, and their outlines' centers in ``centers.json``."""
-    folder = tmp_path_factory.mktemp("images")
+    folder = tmp_path_factory.mktemp("base") / "images"
+    folder.mkdir()
     phantom = simulate(random_parameters(np.random.default_rng([5, 0]), Content.LIVER_KIDNEY, size=(300, 400)))
     for number in range(6):
         pixels = np.rint(phantom.image.pixels * (1 - 0.04 * number)).astype(np.uint8)
@@ -31,9 +33,18 @@ def images(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def created(images) -> Path:
+    """A study beside its images; used as a template only."""
+    folder = images.parent / "study"
+    assert _study("create", folder, images, "--roi-px", 20, "--patient-pattern", PATIENT) == 0
+    return folder
+
+
 @pytest.fixture
-def study(images, tmp_path) -> Path:
-    assert _study("create", tmp_path / "study", images, "--roi-px", 20, "--patient-pattern", PATIENT) == 0
+def study(created, images, tmp_path) -> Path:
+    shutil.copytree(created, tmp_path / "study")
+    shutil.copytree(images, tmp_path / images.name)
     return tmp_path / "study"
 
 

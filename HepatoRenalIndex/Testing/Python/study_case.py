@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import shutil
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from HepatoRenalIndexLib.simulation.parameters import Content
 from HepatoRenalIndexLib.simulation.phantom import Phantom, simulate
 from HepatoRenalIndexLib.simulation.randomize import random_parameters
 from HepatoRenalIndexLib.study.create import Patients, StudyOptions, create_study
-from HepatoRenalIndexLib.study.definition import ReaderStudy, StudyImage
+from HepatoRenalIndexLib.study.definition import ReaderStudy, StudyImage, open_study
 from HepatoRenalIndexLib.study.session import ReadingSession
 from PIL import Image
 
@@ -39,6 +41,19 @@ def make_study(base: Path, count: int = 8, **options) -> ReaderStudy:
     images = write_images(base / "images", count)
     options = StudyOptions(**{"roi_px": 20, "spacing_mm": SPACING, **options})
     return create_study(base / "study", [images], options, Patients(pattern=PATIENT))
+
+
+@cache
+def _template() -> TemporaryDirectory:
+    folder = TemporaryDirectory()
+    make_study(Path(folder.name))
+    return folder
+
+
+def copy_study(base: Path) -> ReaderStudy:
+    """The study of :func:`make_study` with its defaults, made once and copied."""
+    shutil.copytree(_template().name, base, dirs_exist_ok=True)
+    return open_study(base / "study")
 
 
 def spot(image: StudyImage, step: int = 0) -> tuple:

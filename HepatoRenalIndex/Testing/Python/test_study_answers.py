@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from HepatoRenalIndexLib.agreement.answers import read_answers
-from HepatoRenalIndexLib.agreement.comparison import analyze
+from HepatoRenalIndexLib.agreement.comparison import StudySettings, analyze
 from HepatoRenalIndexLib.agreement.report import analyze_table
 from HepatoRenalIndexLib.geometry.spacing import Calibration, SpacingSource
 from HepatoRenalIndexLib.imaging.image import InputError
@@ -30,15 +30,16 @@ from HepatoRenalIndexLib.study.journal import chained, line_of, read_journal
 from HepatoRenalIndexLib.study.merging import merge
 from HepatoRenalIndexLib.study.session import Reading, ReadingSession
 from PIL import Image
-from study_case import make_study, phantom, read, spot
+from study_case import copy_study, make_study, phantom, read, spot
 
 REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "byra2018"
+FAST = StudySettings(replicates=50)
 HEADER = "patient,frame,reader,session,liver_x,liver_y,kidney_x,kidney_y,roi_px,liver_mean,kidney_mean"
 
 
 @pytest.fixture
 def study(tmp_path):
-    return make_study(tmp_path)
+    return copy_study(tmp_path)
 
 
 def _read_all(study, reader, step=0, session=1):
@@ -107,7 +108,7 @@ def test_images_nobody_measured_are_counted_as_missing(study):
     session.skip("no liver in the image")
     answers = study_answers(study)
     assert len(answers.table.images) == 8
-    (between, *_) = analyze(answers.table)
+    (between, *_) = analyze(answers.table, FAST)
     assert len(between.images) + between.dropped == 8
     assert [skip.reason for skip in answers.skipped] == ["no liver in the image"]
     remarks = " ".join(answers.table.remarks)
@@ -287,7 +288,7 @@ def _table(path, rows, header=HEADER):
 
 def test_a_table_with_the_default_columns_is_measured_anew_on_the_images(tmp_path):
     images = tmp_path / "images"
-    shutil.copytree(make_study(tmp_path / "s").image_folder, images)
+    shutil.copytree(copy_study(tmp_path / "s").image_folder, images)
     for path in list(images.iterdir()):
         path.rename(images / path.name.replace("p", "p0", 1))  # p00_f1.png
     study = create_study(tmp_path / "study", [images], StudyOptions(roi_px=20))
@@ -453,7 +454,7 @@ def test_the_exported_table_gives_the_same_agreement_as_the_study(study, tmp_pat
     answers = study_answers(study)
     assert export_answers(study, answers, tmp_path / "answers.csv") == 15
     again = read_answers(tmp_path / "answers.csv")
-    for one, other in zip(analyze(answers.table), analyze(again), strict=True):
+    for one, other in zip(analyze(answers.table, FAST), analyze(again, FAST), strict=True):
         assert one.icc.value == pytest.approx(other.icc.value, abs=1e-4)
         assert one.images == other.images
     with (tmp_path / "answers.csv").open(newline="") as file:
@@ -468,7 +469,7 @@ def test_the_report_and_a_table_name_everything_left_out(study, tmp_path):
     for reader, step in (("A", 0), ("B", 4)):
         _read_all(study, reader, step)
     image = _tamper(session_path(study, "B", 1), 2, kidney_mean=1.0)
-    analyze_table(study_answers(study).table, tmp_path / "out")
+    analyze_table(study_answers(study).table, tmp_path / "out", FAST)
     with (tmp_path / "out" / "excluded.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert (row["image"], row["reader"], row["session"]) == (image, "B", "1")

@@ -295,11 +295,11 @@ def _reader_process(study) -> subprocess.Popen:
 
 def test_a_process_that_is_killed_again_and_again_loses_no_answer(tmp_path):
     """SIGKILL at different moments; every image that was followed by another one must be on the disk."""
-    study = make_study(tmp_path, count=24)
+    study = make_study(tmp_path, count=16)
     path = session_path(study, "A", 1)
     kept: dict[str, dict] = {}
     killed = 0
-    for round_number in range(6):
+    for round_number in range(4):
         process = _reader_process(study)
         shown = -1
         for line in process.stdout:
@@ -323,7 +323,7 @@ def test_a_process_that_is_killed_again_and_again_loses_no_answer(tmp_path):
     read(session, session.count - session.done)
     journal = read_journal(path)
     assert journal.distrusted == {}
-    assert len(journal.last_word) == 24
+    assert len(journal.last_word) == 16
     assert session.finished
 
 
