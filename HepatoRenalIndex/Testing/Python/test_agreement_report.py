@@ -72,6 +72,18 @@ def test_one_session_and_no_algorithm_leave_their_parts_out():
     assert "Agreement within readers" in report_html(alone)
 
 
+def test_the_values_behind_every_comparison_are_written(study, tmp_path):
+    write_study(study, tmp_path)
+    with (tmp_path / "pairs.csv").open(encoding="utf-8") as handle:
+        rows = [row for row in csv.DictReader(handle) if row["quantity"] == "hri"]
+    chosen = [row for row in rows if row["comparison"] == "within reader Ben, sessions 1 and 2"]
+    pair = next(c for c in study.comparisons if (c.name, c.quantity) == (chosen[0]["comparison"], "hri"))
+    assert [row["image"] for row in chosen] == list(pair.images)
+    assert [float(row["first"]) for row in chosen] == pytest.approx(pair.ratings[:, 0], rel=1e-5)
+    differences = [float(row["difference"]) for row in chosen]
+    assert np.mean(differences) == pytest.approx(pair.bias.value, abs=1e-5) and pair.bias.value != 0
+
+
 def test_the_report_counts_answers_and_missing_ones():
     rows = [a for a in answers() if not (a.reader == "Ben" and a.session == "2" and a.image in ("i1", "i2"))]
     html = report_html(study_of(table_of(rows), SETTINGS))

@@ -128,6 +128,11 @@ def test_a_study_is_made_of_loaded_images_without_what_is_written_beside_them(sc
     assert len(study.images) == 12 and {image.patient for image in study.images} == {"P001"}
     assert study.images[0].calibration.x_mm == pytest.approx(0.52)
     assert "Somebody" not in (tmp_path / "study" / "study.json").read_text()
+    loaded = slicer.util.arrayFromVolume(clip)[0]
+    written = study.load(study.images[0]).pixels
+    sector = study.images[0].geometry().mask
+    assert (written[sector] == loaded[sector]).all()
+    assert loaded[written == 0].max() > 100 and not written[~sector & (loaded > 200)].any()
     assert sorted(path.name for path in (tmp_path / "study" / "images").iterdir())[0] == "0001.png"
     scene.Clear(0)
     with pytest.raises(InputError, match="No ultrasound image is loaded"):
@@ -268,7 +273,11 @@ def test_leaving_the_module_rests_the_session_and_coming_back_goes_on(applicatio
     opened.exit()
     opened.parent.isEntered = False
     application.queue.run()
+    opened.logic.marking.place("liver", CENTERS["liver"][0] + 1, CENTERS["liver"][1])
+    application.queue.run()
     assert application.press("Space") == 0 and opened.logic.marking.isRunning
+    composite = application.scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+    composite.SetBackgroundVolumeID(opened.logic.marking.volume.GetID())
     opened.parent.isEntered = True
     opened.enter()
     application.queue.run()
