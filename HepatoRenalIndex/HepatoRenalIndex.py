@@ -71,6 +71,7 @@ class HepatoRenalIndexWidget(ScriptedLoadableModuleWidget):
         self.layout.addWidget(uiWidget)
         self.logic = HepatoRenalIndexLogic(scheduleSoon)
         self.panel = ModuleWidget(uiWidget, self.logic, self._isEntered)
+        self.ui = self.panel.ui
         if self._isEntered():
             self.panel.enter()
 

@@ -46,6 +46,13 @@ class Installer:
         """Names of the packages that are not there."""
         return [name for name in self._packages if importlib.util.find_spec(name) is None]
 
+    def hasTorch(self) -> bool:
+        """Whether PyTorch is there as a whole: an installation that was interrupted has no list of its files."""
+        try:
+            return importlib.util.find_spec("torch") is not None and bool(importlib.metadata.files("torch"))
+        except importlib.metadata.PackageNotFoundError:
+            return False
+
     def ensure(self) -> None:
         """Install what is missing, after asking. Raises ``InputError`` where that is refused or fails."""
         if getattr(slicer, "app", None) is None:  # outside the application: the environment is the user's own
@@ -54,10 +61,12 @@ class Installer:
                     _("Python packages are missing: {names}; install them.").format(names=", ".join(self.missing()))
                 )
             return
-        self._ensureTorch()
+        if not self.hasTorch():
+            self._installTorch()
+        self._refuseOldTorch()
         self._ensureRest()
 
-    def _ensureTorch(self) -> None:
+    def _installTorch(self) -> None:
         try:
             import PyTorchUtils
         except ImportError:
@@ -78,7 +87,6 @@ class Installer:
                 )
             ) from None
         if installed:
-            self._refuseOldTorch()
             return
         if slicer.app.testingEnabled():
             raise InputError(_("PyTorch is not installed."))

@@ -39,10 +39,10 @@ class Panel:
         except InputError as error:
             self.tell(str(error))
         except Exception:  # a mistake of the module's: told with what helps to find it
-            slicer.util.errorDisplay(
-                _("Something unexpected happened; please report it with the details."),
-                detailedText=traceback.format_exc(),
-            )
+            details = traceback.format_exc()
+            sentence = _("Something unexpected happened; please report it with the details.")
+            self.tell(sentence)
+            slicer.util.errorDisplay(sentence, detailedText=details)
         return None
 
     def update(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import subprocess
 import sys
 import types
@@ -75,6 +76,7 @@ def desktop(monkeypatch):
     monkeypatch.setitem(sys.modules, "PyTorchUtils", types.SimpleNamespace(PyTorchUtilsLogic=lambda: made))
     monkeypatch.setattr(importlib.metadata, "version", lambda name: made.torch)
     monkeypatch.setattr(installing.Installer, "missing", lambda self: made.missing)
+    monkeypatch.setattr(installing.Installer, "hasTorch", lambda self: bool(made.torch))
     return made
 
 
@@ -101,7 +103,21 @@ def test_torch_comes_from_its_extension(desktop):
 
 def test_the_extension_that_is_missing_is_named(desktop, monkeypatch):
     monkeypatch.setitem(sys.modules, "PyTorchUtils", None)
+    desktop.torch = ""
     assert "Extensions Manager" in _sentence()
+
+
+def test_a_torch_that_is_there_needs_no_extension(desktop, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", None)
+    installing.Installer().ensure()
+    assert desktop.missing == []
+
+
+@pytest.mark.parametrize(("files", "whole"), [(["torch/__init__.py"], True), (None, False), ([], False)])
+def test_an_interrupted_installation_of_torch_is_recognized(monkeypatch, files, whole):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(importlib.metadata, "files", lambda name: files)
+    assert installing.Installer().hasTorch() is whole
 
 
 @pytest.mark.parametrize(

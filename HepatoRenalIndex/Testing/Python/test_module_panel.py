@@ -258,6 +258,7 @@ def test_a_clip_shows_its_frame_controls(application, opened):
 def test_measuring_without_packages_ends_in_one_sentence(application, opened, monkeypatch):
     _load_sample(application, opened)
     monkeypatch.setitem(sys.modules, "PyTorchUtils", None)
+    monkeypatch.setattr("HepatoRenalIndexLib.module.installing.Installer.hasTorch", lambda self: False)
     application.widgets["applyButton"].fire("clicked()")
     application.queue.run()
     assert "PyTorch" in application.widgets["statusLabel"].value("text")
