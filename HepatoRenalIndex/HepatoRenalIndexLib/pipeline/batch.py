@@ -91,7 +91,7 @@ def measure_files(
     """
     options = options or BatchOptions()
     output = Path(output)
-    files = [file for file in find_inputs(inputs) if not _is_result(file.path)]
+    files = [file for file in find_inputs(inputs) if not is_result(file.path)]
     if all(file.error for file in files):
         nothing = (
             f"{files[0].source}: {files[0].error}" if files else "There is nothing to measure; give files or folders."
@@ -131,7 +131,7 @@ def measure_files(
     )
 
 
-def _is_result(path: Path) -> bool:
+def is_result(path: Path) -> bool:
     """Whether a file is a picture of an earlier run, of this or another output folder among the input."""
     return path.name in PICTURE_NAMES and (path.resolve().parent.parent / RUN_NAME).is_file()
 

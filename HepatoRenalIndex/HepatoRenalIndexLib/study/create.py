@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..agreement.report import EXCLUDED_NAME
 from ..imaging.discovery import InputFile, find_inputs
 from ..imaging.image import InputError, UltrasoundImage
 from ..imaging.reader import open_ultrasound
 from ..measurement.hri import roi_size_px
+from ..pipeline.batch import is_result
 from .definition import STUDY_NAME, ReaderStudy, Refusal, StudyImage, is_study, utc_text, write_study
 from .picture import find_sector
 
@@ -122,7 +124,7 @@ def create_study(
     folder, options, patients = Path(folder), options or StudyOptions(), patients or Patients()
     if is_study(folder):
         raise InputError(f"The folder {folder.name} holds a study already; choose another folder for a new one.")
-    files = find_inputs(Path(path) for path in inputs)
+    files = [file for file in find_inputs(Path(path) for path in inputs) if not _is_output(file.path)]
     if not files:
         raise InputError("There are no images; give files or folders.")
     root = _common_folder(files)
@@ -213,6 +215,11 @@ def _frames(count: int, patients: Mapping[int | None, str], chosen: str | int) -
     if chosen == "all":
         return [(frame, patients[None]) for frame in range(count)]
     return [(0 if chosen == "first" else int(chosen), patients[None])]
+
+
+def _is_output(path: Path) -> bool:
+    """Whether a file is a picture that an earlier measurement or agreement report left among the images."""
+    return is_result(path) or (path.parent.name == "plots" and (path.parent.parent / EXCLUDED_NAME).is_file())
 
 
 def _common_folder(files: Sequence[InputFile]) -> Path:

@@ -147,6 +147,21 @@ def test_what_cannot_be_measured_is_refused_by_name_and_the_rest_goes_on(tmp_pat
     assert {r.path: r.reason for r in open_study(study.folder).refused} == reasons
 
 
+def test_pictures_of_earlier_results_among_the_images_are_no_images(tmp_path):
+    images = write_images(tmp_path / "images", 2)
+    for marker, picture in (
+        ("run.json", "case/overlay.png"),
+        ("excluded.csv", "plots/01_hri.png"),
+    ):
+        folder = images / marker.partition(".")[0]
+        (folder / picture).parent.mkdir(parents=True)
+        (folder / marker).write_text("")
+        shutil.copy(images / "p0_f0.png", folder / picture)
+    study = create_study(tmp_path / "study", [images], _options())
+    assert [image.path for image in study.images] == ["p0_f0.png", "p0_f1.png"]
+    assert study.refused == ()
+
+
 def test_a_study_without_any_image_is_not_made(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="No image can be taken"):
