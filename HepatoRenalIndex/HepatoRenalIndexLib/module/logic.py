@@ -75,6 +75,7 @@ class MeasurementLogic:
         self._histories: dict[str, History] = {}
         self._baseline: FrameState | None = None  # what the next step of the history began with
         self._pending = False
+        self._closed = False
         self._interacting = False
         self._waiting: list[int] = []  # frames of the clip that are measured again, one per refresh
         self._inputId: str | None = None
@@ -83,6 +84,7 @@ class MeasurementLogic:
 
     def observe(self) -> None:
         """Follow the scene and the parameters from now on."""
+        self._closed = False
         scene = self.scene
         self._sceneObservers.observe(
             [
@@ -95,7 +97,8 @@ class MeasurementLogic:
         self.requestRefresh()
 
     def close(self) -> None:
-        """Let go of everything: the scene is being closed, or the module is reloaded."""
+        """Let go of everything: the module is reloaded, or the application closes."""
+        self._closed = True
         self._sceneObservers.clear()
         self._nodeObservers.clear()
         self._forget()
@@ -121,7 +124,7 @@ class MeasurementLogic:
 
     def _onScheduled(self) -> None:
         self._pending = False
-        if not self.scene.IsClosing() and not self.scene.IsImporting():
+        if not self._closed and not self.scene.IsClosing() and not self.scene.IsImporting():
             self.refresh()
 
     def _observeNodes(self, parameters, source: Source, case: CaseNodes) -> None:

@@ -299,6 +299,17 @@ def test_closing_the_scene_forgets_everything(measured):
     assert not measured.logic.history.canUndo
 
 
+def test_a_closed_logic_does_nothing_more(measured):
+    """A refresh that was asked for before the module is reloaded comes after it."""
+    roi = measured.parameters.liverRoi
+    roi.SetCenter(*(value + 3.0 for value in roi.GetCenter()))
+    measured.logic.close()
+    measured.settle()
+    assert measured.shown.source is None
+    roi.Modified()
+    assert measured.settle() == 0
+
+
 def test_a_saved_scene_brings_the_same_state_back(clip, tmp_path):
     browse(clip, 4)
     clip.drag(clip.parameters.liverRoi, -6.0)
