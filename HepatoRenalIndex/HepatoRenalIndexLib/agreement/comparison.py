@@ -143,6 +143,14 @@ def study_plan(table: AnswerTable) -> tuple[ComparisonPlan, ...]:
                     (((reader, first),), ((reader, second),)),
                 )
             )
+        if len(sessions) > 2:
+            plans.append(
+                ComparisonPlan(
+                    f"reader {reader} over sessions {', '.join(sessions)}",
+                    tuple(f"session {session}" for session in sessions),
+                    tuple(((reader, session),) for session in sessions),
+                )
+            )
     shared = _shared_sessions(sessions_of)
     for session, readers in shared.items():
         plans += _between(session, readers)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from HepatoRenalIndexLib.agreement.answers import read_answers
+from HepatoRenalIndexLib.agreement.answers import Answer, read_answers, table_of
 from HepatoRenalIndexLib.agreement.comparison import StudySettings, analyze
 from HepatoRenalIndexLib.agreement.report import analyze_table
 from HepatoRenalIndexLib.geometry.spacing import Calibration, SpacingSource
@@ -114,6 +114,23 @@ def test_images_nobody_measured_are_counted_as_missing(study):
     remarks = " ".join(answers.table.remarks)
     assert "Reader A, session 1: not finished, 6 of 8 images so far." in remarks
     assert "Reader B, session 1: 1 images skipped: no liver in the image (1)." in remarks
+
+
+def test_three_sessions_of_a_reader_are_compared_by_twos_and_all_at_once():
+    rng = np.random.default_rng(0)
+    answers = []
+    for image in range(8):
+        for session in "123":
+            liver, kidney = 60 + image + rng.normal(), 50 + rng.normal()
+            answers.append(Answer(str(image), str(image), "A", session, liver, kidney, liver / kidney))
+    found = [c for c in analyze(table_of(answers), FAST) if c.quantity == "liver"]
+    assert [c.name for c in found] == [
+        "within reader A, sessions 1 and 2",
+        "within reader A, sessions 2 and 3",
+        "reader A over sessions 1, 2, 3",
+    ]
+    assert found[2].ratings.shape == (8, 3)
+    assert found[2].bland_altman is None
 
 
 def test_a_changed_record_is_named_and_left_out(study):
