@@ -9,6 +9,7 @@ from HepatoRenalIndexLib.commands import main as program
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    from . import estimate, evaluate, train
+    from . import estimate, evaluate, simulate, train
 
-    return program.main(arguments, (estimate.add_parser, train.add_parser, evaluate.add_parser))
+    more = (estimate, train, evaluate, simulate)
+    return program.main(arguments, tuple(command.add_parser for command in more))

@@ -61,11 +61,11 @@ def write_cohort(
     0.04 s a frame. ``"png"`` and ``"dicom"`` are the formats: a DICOM clip is one multi-frame file and one row, a PNG
     clip a folder with one file and one row per frame.
 
-    ``cohort.csv`` begins with the line ``# reference: MRI-PDFF`` (``reference``) and has the columns ``subject, view,
-    path, fat_percent, scanner``; paths are relative to it. ``truth.csv`` has a row per subject with what a reader of
-    the images does not know. Everything is decided by the arguments: what an earlier, interrupted call with the same
-    arguments wrote is kept, anything else of those names is replaced, and ``cohort.csv`` appears when its images
-    are there. ``progress`` is called with the number of views done and of all.
+    ``cohort.csv`` begins with the lines ``# reference: MRI-PDFF`` (``reference``) and ``# simulated`` and has the
+    columns ``subject, view, path, fat_percent, scanner``; paths are relative to it. ``truth.csv`` has a row per subject
+    with what a reader of the images does not know. Everything is decided by the arguments: what an earlier, interrupted
+    call with the same arguments wrote is kept, anything else of those names is replaced, and ``cohort.csv`` appears when
+    its images are there. ``progress`` is called with the number of views done and of all.
 
     Raises ``InputError`` for arguments that cannot be and ``OSError`` where the folder cannot be written.
     """
@@ -97,7 +97,7 @@ def write_cohort(
             rows += [
                 (person.name, view, path.as_posix(), f"{person.fat_percent:.2f}", person.scanner.name) for path in paths
             ]
-    table = f"# reference: {reference}\n" + _csv(_COLUMNS, rows)
+    table = f"# reference: {reference}\n# simulated: no patients\n" + _csv(_COLUMNS, rows)
     folder.mkdir(parents=True, exist_ok=True)
     if cohort.exists() and cohort.read_text(encoding="utf-8") != table:
         cohort.unlink()  # it would speak of images that are about to change

@@ -14,6 +14,7 @@ import brightness_recipe
 import pytest
 from drawn_cohort import FAT, write_drawn_cohort
 from SteatosisEstimatorLib.bundles.loading import read_card
+from SteatosisEstimatorLib.cohort.reading import read_cohort
 from SteatosisEstimatorLib.commands.main import main
 from SteatosisEstimatorLib.commands.shared import share_bar
 
@@ -30,7 +31,8 @@ def test_all_commands_are_in_one_program(capsys):
     with pytest.raises(SystemExit) as caught:
         main(["--help"])
     told = capsys.readouterr().out
-    assert caught.value.code == 0 and all(name in told for name in ("measure", "estimate", "train", "evaluate"))
+    names = ("measure", "estimate", "train", "evaluate", "simulate-cohort")
+    assert caught.value.code == 0 and all(name in told for name in names)
 
 
 def test_train_estimate_and_evaluate_from_the_command_line(cohort, tmp_path, capsys):
@@ -47,6 +49,15 @@ def test_train_estimate_and_evaluate_from_the_command_line(cohort, tmp_path, cap
     assert "liver: subjects_judged 6" in capsys.readouterr().out
     left = sorted(path.name for path in tmp_path.iterdir())
     assert left == ["estimates", "evaluation", "model"]
+
+
+def test_a_cohort_is_simulated_and_says_so(tmp_path, capsys):
+    options = ["--subjects", "2", "--views", "liver", "--small"]
+    assert main(["simulate-cohort", "-o", str(tmp_path / "cohort"), *options]) == 0
+    cohort = read_cohort(tmp_path / "cohort" / "cohort.csv")
+    assert len(cohort) == 2 and cohort.simulated and cohort.problems == ()
+    assert main(["simulate-cohort", "-o", str(tmp_path / "cohort"), "--reference", "biopsy"]) == 2
+    assert "MRI-PDFF or H-MRS" in capsys.readouterr().err
 
 
 def test_an_error_row_gives_the_exit_code_1(cohort, tmp_path, capsys):

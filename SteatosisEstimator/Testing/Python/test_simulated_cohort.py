@@ -41,7 +41,7 @@ def test_there_is_a_simulated_view_for_every_view_of_a_cohort():
 
 def test_the_cohort_reader_takes_a_simulated_cohort(folder):
     cohort = read_cohort(folder / COHORT_FILE)
-    assert cohort.reference is ReferenceKind.MRI_PDFF
+    assert cohort.reference is ReferenceKind.MRI_PDFF and cohort.simulated
     assert not cohort.problems
     assert cohort.names == ("S001", "S002", "S003", "S004")
     assert [subject.scanner for subject in cohort.subjects] == list(SCANNERS)
