@@ -64,7 +64,7 @@ def write_cohort(
     ``cohort.csv`` begins with the lines ``# reference: MRI-PDFF`` (``reference``) and ``# simulated`` and has the
     columns ``subject, view, path, fat_percent, scanner``; paths are relative to it. ``truth.csv`` has a row per subject
     with what a reader of the images does not know. Everything is decided by the arguments: what an earlier, interrupted
-    call with the same arguments wrote is kept, anything else of those names is replaced, and ``cohort.csv`` appears when
+    call with the same arguments wrote is kept, anything else of those names is replaced; ``cohort.csv`` appears when
     its images are there. ``progress`` is called with the number of views done and of all.
 
     Raises ``InputError`` for arguments that cannot be and ``OSError`` where the folder cannot be written.

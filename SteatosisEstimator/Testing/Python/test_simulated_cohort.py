@@ -115,8 +115,8 @@ def test_an_interrupted_cohort_is_resumed_and_damaged_images_are_replaced(tmp_pa
 def test_a_clip_as_pictures_has_a_row_for_every_frame(tmp_path):
     cohort = write_cohort(tmp_path, 1, ("ar",), frames=3, size=SIZE, clip_format="png")
     lines = cohort.read_text(encoding="utf-8").splitlines()
-    assert [line.split(",")[2] for line in lines[2:]] == [f"S001/ar/00{index}.png" for index in range(3)]
-    assert all((tmp_path / line.split(",")[2]).is_file() for line in lines[2:])
+    assert [line.split(",")[2] for line in lines[3:]] == [f"S001/ar/00{index}.png" for index in range(3)]
+    assert all((tmp_path / line.split(",")[2]).is_file() for line in lines[3:])
 
 
 def test_stills_can_be_dicom(tmp_path):
