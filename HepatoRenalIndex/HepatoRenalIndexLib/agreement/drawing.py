@@ -99,7 +99,7 @@ class Drawing:
             _paint(picture, draw, shape, scale)
         picture = picture.resize((self.width * PNG_SCALE, self.height * PNG_SCALE), Image.Resampling.BOX)
         buffer = io.BytesIO()
-        picture.save(buffer, "PNG", optimize=True)
+        picture.save(buffer, "PNG")
         return buffer.getvalue()
 
 

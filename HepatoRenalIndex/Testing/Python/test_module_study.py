@@ -42,9 +42,22 @@ def study(tmp_path):
 
 @pytest.fixture
 def logic(scene):
+    """The logic, whose tasks run in this process: that they run in one of their own is tested with the panel."""
     scene.Clear(0)
     parameters = slicer_double.Parameters(scene)
     made = ConsoleLogic(scene, lambda: parameters)
+    process = made.study._process
+
+    def start(work, job, blocking):
+        assert (work, blocking) == ("study_job", True)
+        try:
+            study_job.work(None, json.loads(json.dumps(job)))
+        except InputError as error:
+            process.failed.emit(str(error))
+        else:
+            process.succeeded.emit(None)
+
+    process.start = start
     yield made
     made.close()
 
@@ -140,12 +153,9 @@ def test_a_study_is_made_of_loaded_images_without_what_is_written_beside_them(sc
 
 
 @pytest.mark.skipif(bool(Installer().missing()), reason="the network's packages are not installed")
-def test_the_algorithm_reads_the_study_as_one_more_reader(logic, tmp_path, monkeypatch):
+def test_the_algorithm_reads_the_study_as_one_more_reader(logic, tmp_path):
     study = make_study(tmp_path / "study", frames=2)
-    started = []
-    monkeypatch.setattr(logic.study._process, "start", lambda work, job, blocking: started.append(json.dumps(job)))
     logic.study.readByAlgorithm(study.folder)
-    study_job.work(tmp_path, json.loads(started[0]))  # here: the tests have loaded the network's packages already
     assert "Reader algorithm, session 1: 2 of 2" in describeStudy(study.folder)
 
 
