@@ -38,12 +38,16 @@ class ModelDomain:
         return cls({view: learn_domain(own, owners[view]) for view, own in descriptions.items() if own})
 
     def check(self, subject: Subject, views: Iterable[View]) -> list[tuple[View, OutsideWarning]]:
-        """How the images of a subject differ from the training images of the same view; nothing where they do not."""
+        """How the images of a subject differ from the training images of the same view; nothing where they do not.
+
+        A view that was not trained on stands in for one that was: it is held against the first of those.
+        """
         found: list[tuple[View, OutsideWarning]] = []
         for view in dict.fromkeys(views):
-            descriptions = describe_view(subject, view) if view in self.views else []
+            domain = self.views.get(view) or next(iter(self.views.values()), None)
+            descriptions = describe_view(subject, view) if domain is not None else []
             if descriptions:
-                found += [(view, warning) for warning in self.views[view].check(descriptions)]
+                found += [(view, warning) for warning in domain.check(descriptions)]
         return found
 
     def to_json(self) -> dict[str, Any]:

@@ -227,7 +227,9 @@ def test_a_mirrored_subject_is_estimated_alike(model, cohort, folder, job):
 
 def test_the_same_images_in_another_view_of_both_organs_give_the_same(model, cohort, folder, job):
     other = subject(folder, "s3", ["s3_0.png", "s3_1.png"], view=View.HR)
-    assert model.predict(other, job).outcome == model.predict(cohort.subjects[3], job).outcome
+    prediction = model.predict(other, job)
+    assert prediction.outcome == model.predict(cohort.subjects[3], job).outcome
+    assert prediction.flags[0] == "hr_as_liver-kidney"
 
 
 def test_views_without_a_kidney_are_named_and_not_used(model, cohort, folder, job):

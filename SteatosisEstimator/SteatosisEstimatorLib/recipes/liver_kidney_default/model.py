@@ -26,16 +26,19 @@ FEWEST_FRAMES = 3  # from which their spread can be judged
 
 @dataclass(frozen=True)
 class SignModel:
-    """``left_out``: training subjects that could not be measured."""
+    """``views``: those that were trained on; the other views of both organs can stand in for them.
+
+    ``left_out``: training subjects that could not be measured.
+    """
 
     variant: str
     settings: SignSettings
     score: SignScore
+    views: tuple[View, ...]
     trained_on: int
     left_out: int
     measurer: SubjectMeasurer = field(repr=False, compare=False)
     recipe: str = NAME
-    views: tuple[View, ...] = VIEWS[:1]
 
     def predict(self, subject: Subject, job: Job) -> Prediction:
         """Median of every feature over the frames of an image and the images of a view, mean over the views."""
@@ -51,7 +54,8 @@ class SignModel:
             subject.name,
             outcome,
             views=tuple(
-                ViewOutcome(view, of_view[view], 1 / len(measured), sum(map(len, views[view]))) for view in measured
+                ViewOutcome(view, of_view[view], 1 / len(measured), sum(bool(f.values) for i in views[view] for f in i))
+                for view in measured
             ),
             frames=tuple(
                 FrameOutcome(view, frame.source, frame.index, self.score.outcome(frame.values), frame.message)
@@ -61,7 +65,10 @@ class SignModel:
                 Contribution(name, features[name], FEATURES[name].unit, adds)
                 for name, adds in self.score.contributions(features).items()
             ),
-            flags=self._flags(subject, features, [frame for _, frame in frames]),
+            flags=(
+                *(f"{view.value}_as_{self.views[0].value}" for view in measured if view not in self.views),
+                *self._flags(subject, features, [frame for _, frame in frames]),
+            ),
         )
 
     def _flags(
@@ -89,6 +96,7 @@ class SignModel:
             "variant": self.variant,
             "settings": asdict(self.settings),
             "score": self.score.to_json(),
+            "views": [view.value for view in self.views],
             "trained_on": self.trained_on,
             "left_out": self.left_out,
         }

@@ -12,9 +12,10 @@ from HepatoRenalIndexLib.imaging.image import InputError
 from HepatoRenalIndexLib.statistics.correlation import spearman_value
 
 from ...cohort.cohort import Cohort
+from ...cohort.vocabulary import View
 from ...features.catalog import Sign
 from ..base import Fold, Job, RecipeError, leave_one_out, settings_from
-from .measuring import SubjectMeasurer, subject_features
+from .measuring import SubjectMeasurer, subject_features, view_features
 from .model import NAME, SignModel
 from .score import SignScore, fit_score
 from .settings import VARIANTS, VIEWS, SignSettings, features_of
@@ -57,24 +58,27 @@ class LiverKidneyDefault:
         """Train on the subjects that can be measured; ``left_out`` of the model counts the others."""
         signs = features_of(variant)
         measurer = SubjectMeasurer(settings.most_frames)
-        rows, fat = [], []
+        rows, fat, seen = [], [], set()
         for i, subject in enumerate(cohort.subjects):
             if subject.fat_percent is None:
                 raise RecipeError(f"Subject {subject.name} has no fat_percent; give the reference.")
             part = job.within("measuring", i / len(cohort), (i + 1) / len(cohort))
             try:
-                features = subject_features(measurer.measure(subject, part))
+                measured = measurer.measure(subject, part)
             except InputError as error:
                 raise RecipeError(f"liver-kidney-default cannot be trained: {error}") from error
+            features = subject_features(measured)
             if features:
                 rows.append(features)
                 fat.append(subject.fat_percent)
+                seen |= {view for view, images in measured.items() if view_features(images)}
         target = np.array(fat, dtype=float)
         if variant == "chosen-signs":
             signs = choose_signs(rows, target, signs, settings.offset)
         score = fit_score(rows, target, signs, settings.offset)
         job.progress(1.0, "trained")
-        return SignModel(variant, settings, score, len(rows), len(cohort) - len(rows), measurer)
+        views = tuple(view for view in VIEWS if view in seen)
+        return SignModel(variant, settings, score, views, len(rows), len(cohort) - len(rows), measurer)
 
     def load(self, folder: Path, values: dict[str, Any], job: Job) -> SignModel:
         """Raises :class:`RecipeError` for values that :meth:`SignModel.save` did not give."""
@@ -83,9 +87,11 @@ class LiverKidneyDefault:
             raise RecipeError("The model's variant is not one of liver-kidney-default; train it again.")
         settings = settings_from(SignSettings(), values.get("settings", {}))
         counts = [int(values[key]) for key in ("trained_on", "left_out")]
-        return SignModel(
-            variant, settings, SignScore.from_json(values.get("score")), *counts, SubjectMeasurer(settings.most_frames)
-        )
+        views = tuple(View(name) for name in values["views"])
+        if not views or not set(views) <= set(VIEWS):
+            raise RecipeError("The model's views are not of liver-kidney-default; train it again.")
+        score = SignScore.from_json(values.get("score"))
+        return SignModel(variant, settings, score, views, *counts, SubjectMeasurer(settings.most_frames))
 
 
 def choose_signs(
