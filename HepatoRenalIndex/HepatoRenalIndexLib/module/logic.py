@@ -22,6 +22,7 @@ from .observing import NodeObservers
 from .signal import Signal
 from .source import Source, findSource, isAlive
 
+NAME_ATTRIBUTE = "HepatoRenalIndex.Name"  # id of the input, and its name in the table
 _NO_HISTORY = History()
 
 
@@ -172,6 +173,7 @@ class MeasurementLogic:
             self.changed.emit()
             return
         case = self._followParameters(parameters, source)
+        self._followName(parameters, source)
         self._observeNodes(parameters, source, case)
         try:
             self._refreshShown(parameters, source, case)
@@ -215,6 +217,17 @@ class MeasurementLogic:
                 case = ensureCase(self.scene, source, withSegmentation=new[0] is not None, withRois=False)
         self._followNodes(parameters, case)
         return case
+
+    @staticmethod
+    def _followName(parameters, source: Source) -> None:
+        """Let the rows of an input have its name: with the former one it would count twice."""
+        table, kept = parameters.resultTable, source.keeper.GetAttribute(NAME_ATTRIBUTE) or ""
+        identifier, _separator, former = kept.partition(" ")
+        isOwn = identifier == source.volume.GetID()  # the attribute of a copied volume is that of the other
+        if isOwn and former != source.name and isAlive(table) and resultTable.isResultTable(table):
+            resultTable.renameSource(table, former, source.name)
+        if kept != (wanted := f"{source.volume.GetID()} {source.name}"):
+            source.keeper.SetAttribute(NAME_ATTRIBUTE, wanted)
 
     @staticmethod
     def _followNodes(parameters, case: CaseNodes) -> None:

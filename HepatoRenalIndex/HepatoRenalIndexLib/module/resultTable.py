@@ -89,6 +89,19 @@ def removeRows(table, source: str, frames: Iterable[int] | None = None) -> None:
             table.RemoveRow(index)
 
 
+def renameSource(table, old: str, new: str) -> None:
+    """Give the rows of a source that was renamed its new name."""
+    keys = _keys(table)
+    with slicer.util.NodeModify(table):
+        sources = table.GetTable().GetColumnByName("source")
+        for index, (name, frame) in enumerate(keys):
+            if name == old and (new, frame) not in keys:
+                sources.SetValue(index, new)
+        sources.Modified()
+        table.GetTable().Modified()
+        table.Modified()
+
+
 def rowsOf(table, indices: Iterable[int] | None = None) -> list[Row]:
     """Rows as text, all or the chosen ones."""
     content = table.GetTable()

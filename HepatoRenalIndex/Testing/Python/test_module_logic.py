@@ -352,6 +352,18 @@ def test_a_clip_keeps_the_spacing_that_the_user_gave(clip, tmp_path):
     again.logic.close()
 
 
+@pytest.mark.parametrize("name", ["sector", "clip"])
+def test_an_input_that_is_renamed_does_not_count_twice(session, name):
+    volume = session.load(name)
+    session.measure([sampleMasks("sector")] if name == "sector" else clip_masks())
+    count = len(resultTable.rowsOf(session.parameters.resultTable))
+    volume.SetName("subject 7")
+    session.settle()
+    rows = resultTable.rowsOf(session.parameters.resultTable)
+    assert [row["source"] for row in rows] == ["subject 7"] * count
+    assert session.hri == pytest.approx(float(rows[0]["hri"]), abs=1e-3)
+
+
 def test_two_inputs_keep_their_own_outlines_and_spacing(measured):
     first = measured.parameters.inputVolume
     measured.parameters.userSpacing = 0.5
