@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -69,10 +70,14 @@ class Patients:
     table: Mapping[str, Mapping[int | None, str]] = field(default_factory=dict)
     pattern: re.Pattern[str] | None = None
 
-    def of(self, source: str) -> Mapping[int | None, str] | None:
-        """Frame -> patient of a file; ``None`` if it belongs to no known patient."""
+    def of(self, source: str, alone: bool = True) -> Mapping[int | None, str] | None:
+        """Frame -> patient of a file; ``None`` if it belongs to no known patient.
+
+        ``alone`` says that no other file has its name: only then does the name without the path tell whose it is.
+        """
         if self.table:
-            return self.table.get(source) or self.table.get(source.rpartition("/")[2])
+            name = source.rpartition("/")[2]
+            return self.table.get(source) or (self.table.get(name) if alone else None)
         if self.pattern is not None:
             found = self.pattern.search(source)
             return {None: found.group(1)} if found and found.group(1) else None
@@ -129,10 +134,11 @@ def create_study(
         raise InputError("There are no images; give files or folders.")
     root = _common_folder(files)
     collected = _Collection(options, root)
+    names = Counter(file.path.name for file in files)
     for done, file in enumerate(files):
         if progress is not None:
             progress(done, len(files), file.source)
-        collected.add(file, patients.of(file.source))
+        collected.add(file, patients.of(file.source, names[file.path.name] == 1))
     if not collected.images:
         first = collected.refused[0]
         raise InputError(f"No image can be taken into the study; the first one, {first.path}: {first.reason}")
@@ -169,7 +175,7 @@ class _Collection:
     def add(self, file: InputFile, patients: Mapping[int | None, str] | None) -> None:
         """Take the frames of a file, or note why not."""
         if file.error or patients is None:
-            reason = file.error or "No patient is known for this file; add it to the table or leave it out."
+            reason = file.error or "No patient is known for this file; give its path in the table of patients."
             self.refused.append(Refusal(file.source, None, reason))
             return
         path = file.path.resolve().relative_to(self._root).as_posix()

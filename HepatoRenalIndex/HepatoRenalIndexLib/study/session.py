@@ -135,6 +135,8 @@ class ReadingSession:
         if (file.reader, file.session) != (reader, session):
             raise InputError(f"{path.name} holds the answers of {file.label}; give the file its name back.")
         journal = file.journal
+        if journal.header.get("how") != MARKED:
+            raise InputError(f"The answers of {file.label} came from a table; choose another reader or session.")
         writer = JournalWriter.resume(path, journal)
         known = {image: record for image, record in journal.last_word.items() if image not in journal.distrusted}
         reading = cls(study, reader, session, writer, known)

@@ -413,6 +413,14 @@ def test_an_unusable_table_or_mapping_is_one_sentence_and_writes_nothing(study, 
     assert list(study.sessions_folder.iterdir()) == []
 
 
+def test_nobody_marks_on_in_a_session_that_came_from_a_table(study, tmp_path):
+    import_table(study, _table(tmp_path / "t.csv", _rows(study)[:4]), MAP)
+    before = session_path(study, "A", 1).read_bytes()
+    with pytest.raises(InputError, match="came from a table"):
+        ReadingSession.open(study, "A", 1)
+    assert session_path(study, "A", 1).read_bytes() == before
+
+
 def test_a_table_may_hold_the_algorithm_too(study, tmp_path):
     import_table(study, _table(tmp_path / "t.csv", _rows(study, "algorithm")), MAP)
     assert study_answers(study).table.has_algorithm

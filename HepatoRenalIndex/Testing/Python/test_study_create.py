@@ -221,6 +221,19 @@ def test_patients_come_from_a_table_and_leave_as_numbers(tmp_path):
     assert not re.search("smith|4711", (study.folder / "study.json").read_text(), re.IGNORECASE)
 
 
+def test_a_name_that_several_files_share_does_not_tell_whose_they_are(tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / "images" / folder).mkdir(parents=True)
+        Image.fromarray(phantom().image.pixels).save(tmp_path / "images" / folder / "img.png")
+    table = tmp_path / "patients.csv"
+    table.write_text("image,patient\nimg.png,1\n")
+    with pytest.raises(InputError, match="No patient is known"):
+        create_study(tmp_path / "a", [tmp_path / "images"], _options(), read_patients(table))
+    table.write_text("image,patient\none/img.png,1\ntwo\\img.png,2\n")
+    study = create_study(tmp_path / "b", [tmp_path / "images"], _options(), read_patients(table))
+    assert [image.patient for image in study.images] == ["P001", "P002"]
+
+
 def test_a_table_of_patients_chooses_frames_of_a_clip(tmp_path):
     pixels = phantom().image.pixels
     _clip(tmp_path / "clip.tif", [pixels, pixels // 2, pixels // 3])
