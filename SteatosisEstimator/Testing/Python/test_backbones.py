@@ -163,9 +163,9 @@ def test_features_are_computed_once(vgg, tmp_path):
 def test_training_the_head_alone_is_training_the_network_with_frozen_layers(vgg, tmp_path, loss):
     """Same images, order and start: the weights differ by rounding, and moved by a thousand times more."""
     rng = np.random.default_rng(1)
-    pixels = np.asarray(as_color(rng.random((20, 32, 32))))
-    targets = (rng.random(20) > 0.5).astype(np.float32)
-    descent = Descent(1e-2, 0.9, epochs=8, batch_size=8, seed=5, checkpoint_every=100)
+    pixels = np.asarray(as_color(rng.random((16, 32, 32))))
+    targets = (rng.random(16) > 0.5).astype(np.float32)
+    descent = Descent(1e-2, 0.9, epochs=4, batch_size=8, seed=5, checkpoint_every=100)
 
     whole = BranchedNetwork([trainable_copy(vgg.network).requires_grad_(False)], DenseHead(512, 10, seed=2))
     data = TensorDataset(torch.from_numpy(pixels.copy()), torch.from_numpy(targets)[:, None])

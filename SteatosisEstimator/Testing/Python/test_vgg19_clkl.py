@@ -20,6 +20,7 @@ from SteatosisEstimatorLib.recipes.base import Job, RecipeError, settings_from
 from SteatosisEstimatorLib.recipes.registry import get_recipe
 from SteatosisEstimatorLib.recipes.vgg19_clkl.fitting import TrainingRows
 from SteatosisEstimatorLib.recipes.vgg19_clkl.images import PreparedImage, augment, augmentations, fit_min_max
+from SteatosisEstimatorLib.recipes.vgg19_clkl.model import feature_key
 from SteatosisEstimatorLib.recipes.vgg19_clkl.settings import VARIANTS, Vgg19Settings
 from SteatosisEstimatorLib.simulation.writing import write_cohort
 
@@ -114,6 +115,8 @@ def test_an_image_left_out_of_the_training_does_not_change_its_scaling(model, co
     ]
     assert fitted[0].digest == model.scalers[0].digest
     assert fitted[0].high < fitted[1].high == 255
+    keys = [feature_key(_image(np.ones((32, 32))), scaler, [(0, "")]) for scaler in fitted]
+    assert keys[0] != keys[1]  # features of one scaling are not taken for those of another
 
 
 def test_scanners_and_fatty_livers_are_balanced_between_folds():

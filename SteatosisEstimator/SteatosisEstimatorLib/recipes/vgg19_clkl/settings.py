@@ -39,8 +39,9 @@ class Vgg19Settings:
     of an image of 224 pixels. ``fc2`` is the other reading, the last of the pretrained layers of 4096.
 
     ``scaling``: one minimum and maximum of all training images of a view (``global``), or of each pixel over the images
-    (``pixel``), as scikit-learn's MinMaxScaler does with columns. ``target_scaled`` scales the fat fraction to 0..1 by
-    the training subjects before the regression: the paper gives no unit, and with percent its learning rate diverges.
+    (``pixel``), as scikit-learn's MinMaxScaler does with columns. ``target_scaled``: the fat fraction is
+    scaled to 0..1 by the training subjects before the regression; the paper does not say whether its min-max scaling
+    covers it, and so the learning rate means the same whatever the range of the reference.
     """
 
     image_size: int = 224
