@@ -55,6 +55,16 @@ def main(application):
     return module
 
 
+@pytest.fixture
+def library_restored():
+    """The library as the other tests imported it, after a test that has it imported anew."""
+    kept = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "HepatoRenalIndexLib"}
+    yield
+    for name in [name for name in sys.modules if name.split(".")[0] == "HepatoRenalIndexLib"]:
+        del sys.modules[name]
+    sys.modules.update(kept)
+
+
 class Parent:
     """What the application passes to a reader: it takes nodes and messages."""
 
@@ -161,6 +171,38 @@ def test_sample_data_is_registered_for_the_reader_of_the_module(main, monkeypatc
         assert hashlib.new(algorithm, path.read_bytes()).hexdigest() == digest
         assert source["loadFileTypes"] == main.HepatoRenalIndexFileReader(Parent()).fileType()
         assert Path(source["thumbnailFileName"]).is_file()
+
+
+def test_a_reloaded_module_works_and_the_old_one_rests(application, main, library_restored, monkeypatch):
+    """The application then loads the file anew and calls cleanup and setup (slicer.util.reloadScriptedModule)."""
+    base = sys.modules["slicer.ScriptedLoadableModule"].ScriptedLoadableModuleWidget
+    monkeypatch.setattr(base, "onReload", lambda self: None, raising=False)
+
+    def measured(widget) -> str:
+        widget.logic.parameters().inputVolume = widget.logic.loadSample("sector")
+        application.queue.run()
+        application.widgets["placeByHandButton"].click()
+        application.queue.run()
+        return application.widgets["hriLabel"].value("text")
+
+    old = main.HepatoRenalIndexWidget(types.SimpleNamespace(isEntered=True))
+    old.setup()
+    number = measured(old)
+    roi = old.logic.parameters().liverRoi
+    roi.SetCenter(*(value + 3.0 for value in roi.GetCenter()))  # leaves a refresh that is still to come
+    old.onReload()
+    assert not any(name.startswith("HepatoRenalIndexLib") for name in sys.modules)
+    old.cleanup()
+    new = main.HepatoRenalIndexWidget(types.SimpleNamespace(isEntered=True))
+    new.setup()
+    application.queue.run()
+    assert type(new.logic) is not type(old.logic)
+    assert new.logic.shown.result is not None  # of the input that the scene holds
+    assert measured(new) == number
+    assert old.logic.shown.source is None
+    new.cleanup()
+    application.queue.run()
+    assert application.errors == []
 
 
 def test_a_layout_that_was_restored_before_the_module_knew_it_gets_its_views(application):
