@@ -22,6 +22,7 @@ from HepatoRenalIndexLib.statistics.correlation import spearman_value
 from PIL import Image
 from SteatosisEstimatorLib.cohort.cohort import Cohort, CohortImage, Subject
 from SteatosisEstimatorLib.cohort.vocabulary import ReferenceKind, View
+from SteatosisEstimatorLib.estimation.estimate import estimate_subject, open_model
 from SteatosisEstimatorLib.features.catalog import FEATURES, Sign
 from SteatosisEstimatorLib.features.held_out import HeldOutSegmenter, pixel_digest, training_folds
 from SteatosisEstimatorLib.recipes.base import Job, RecipeError
@@ -313,3 +314,29 @@ def test_every_image_of_every_patient_is_known_to_the_segmentation():
         with Image.open(path) as picture:
             digest = pixel_digest(np.asarray(picture.convert("L")))
         assert folds[digest] == fold_of_patient(int(path.name[1:3]))
+
+
+# The model that comes with the software
+
+
+def test_the_shipped_model_says_what_it_is_and_how_good_out_of_fold():
+    card = open_model(None, "cpu").model.card
+    assert (card.name, card.recipe, card.variant) == ("LiverKidneyFat", DEFAULT_RECIPE, RECIPE.variants[0])
+    assert card.reference is ReferenceKind.BIOPSY and card.trained_on.subjects == 40
+    figures = {figure.metric: figure for figure in card.figures}
+    assert figures["auc_5"].value >= 0.96 and figures["spearman"].value >= 0.80
+    assert figures["auc_5"].low < figures["auc_5"].value and figures["spearman"].n == 40
+    assert any("in sight" in limit for limit in card.limits)
+
+
+def test_the_shipped_model_tells_a_lean_from_a_fatty_patient_and_knows_that_it_saw_them():
+    if not REAL.is_dir():
+        pytest.skip("the validation data folder is absent")
+    estimator = open_model(None, "cpu")
+    lean, fatty = (
+        estimate_subject(estimator, subject(REAL / "images", name, [f"{name}_f0.png"]), "cpu")
+        for name in ("p08", "p36")
+    )
+    assert lean.fat_percent < 5 < 40 < fatty.fat_percent
+    assert lean.p_fatty_5 < 0.5 < fatty.p_fatty_10
+    assert "training_image" in lean.flags and "training_image" in fatty.flags
