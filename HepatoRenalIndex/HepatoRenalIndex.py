@@ -1,5 +1,6 @@
 """Hepatorenal index in 3D Slicer. All behavior is in HepatoRenalIndexLib; see docs/architecture.md."""
 
+import functools
 import sys
 
 import slicer
@@ -11,6 +12,11 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleTest,
     ScriptedLoadableModuleWidget,
 )
+
+CONSOLE_CALLS = (
+    "getParameterNode", "loadFile", "loadSample", "measureVolume", "measureFiles", "outlineByHand", "placeByHand",
+    "setAutomatic", "setLocked", "undo", "redo", "calibrateFromLine", "fixNodeSpacing", "refreshAll",
+)  # fmt: skip
 
 #
 # HepatoRenalIndex
@@ -37,6 +43,19 @@ class HepatoRenalIndex(ScriptedLoadableModule):
             "images of Byra et al., IJCARS 2018;13:1895 (CC BY 4.0) and on simulated images."
         )
         slicer.app.connect("startupCompleted()", _onStartup)
+
+    def setup(self) -> None:
+        """Let the logic object that the application gives out have the calls of the module's logic.
+
+        It is made in C++ and knows nothing of the module: ``slicer.modules.hepatorenalindex.logic()``.
+        """
+        self._logic = self.parent.logic()  # kept, and with it the calls
+        for name in CONSOLE_CALLS:
+            setattr(self._logic, name, functools.partial(_callLogic, name))
+
+
+def _callLogic(name: str, *arguments, **options):
+    return getattr(slicer.util.getModuleLogic("HepatoRenalIndex"), name)(*arguments, **options)
 
 
 def _onStartup() -> None:

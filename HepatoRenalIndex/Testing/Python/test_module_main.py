@@ -86,6 +86,23 @@ def test_the_application_finds_only_the_classes_that_it_looks_for(main):
     assert not hasattr(main, "HepatoRenalIndexFileDialog")
 
 
+def test_the_logic_of_the_application_has_the_calls_of_the_module(main, scene, monkeypatch):
+    """``slicer.modules.hepatorenalindex.logic()`` is an object of the application's own."""
+    own = slicer.vtkMRMLColorLogic()
+    module = main.HepatoRenalIndex.__new__(main.HepatoRenalIndex)
+    module.parent = types.SimpleNamespace(logic=lambda: own)
+    module.setup()
+    logic = main.HepatoRenalIndexLogic()
+    monkeypatch.setitem(slicer.util.__dict__, "getModuleLogic", lambda name: logic)
+    for name in main.CONSOLE_CALLS:
+        assert callable(getattr(logic, name)), name
+    volume = own.loadSample("sector")
+    own.getParameterNode().inputVolume = volume
+    own.placeByHand()
+    own.refreshAll()
+    assert logic.shown.result.measurement is not None
+
+
 def test_a_file_is_loaded_with_its_calibration_by_the_reader_of_the_module(main, scene):
     from HepatoRenalIndexLib.module.source import findSource
 
