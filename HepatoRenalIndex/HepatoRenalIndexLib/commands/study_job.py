@@ -4,8 +4,10 @@
 
 - ``create``: ``folder``, ``images`` (files and folders), ``options`` (fields of ``StudyOptions``), ``patients`` (CSV
   file or null);
-- ``algorithm``: ``folder``, ``placement``, ``device``, ``model`` (folder or null);
-- ``agreement``: ``source`` (study folder or CSV file of answers), ``output``, ``replicates`` of the bootstrap.
+- ``algorithm``: ``folder``, ``images`` (where they lie, or null for where the study says), ``placement``, ``device``,
+  ``model`` (folder or null);
+- ``agreement``: ``source`` (study folder or CSV file of answers), ``images``, ``output``, ``replicates`` of the
+  bootstrap.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ def _create(job: dict[str, Any]) -> None:
 def _read(job: dict[str, Any]) -> None:
     from ..inference.bundle import load_segmenter
 
-    study = open_study(job["folder"])
+    study = open_study(job["folder"], job["images"])
     segmenter = load_segmenter(None if job["model"] is None else Path(job["model"]), job["device"])
     read_by_algorithm(
         study, lambda image: segmenter, segmenter.identity, placement=job["placement"], progress=_progress
@@ -48,7 +50,9 @@ def _read(job: dict[str, Any]) -> None:
 
 def _compare(job: dict[str, Any]) -> None:
     source = Path(job["source"])
-    table = study_answers(open_study(source), _progress).table if source.is_dir() else read_answers(source)
+    table = (
+        study_answers(open_study(source, job["images"]), _progress).table if source.is_dir() else read_answers(source)
+    )
     say(progress=0.5, text="Computing intervals")
     analyze_table(table, job["output"], StudySettings(replicates=job["replicates"]))
 

@@ -63,15 +63,19 @@ class MarkingLogic:
     def study(self) -> ReaderStudy | None:
         return self.session.study if self.session is not None else None
 
-    def start(self, folder: str | Path, reader: str, session: int = 1, override: str = "") -> None:
+    def start(
+        self, folder: str | Path, reader: str, session: int = 1, override: str = "", images: str | Path = ""
+    ) -> None:
         """Begin a session or go on with it, and show the first image without an answer.
+
+        ``images`` is the folder of the images where they do not lie where the study says.
 
         Raises ``IntervalError`` if the study's interval between sessions has not passed and ``override`` gives no
         reason, and ``InputError`` with one sentence for everything else that is wrong.
         """
         if not str(folder):
             raise InputError(_("Choose the folder of a study first."))
-        study = open_study(folder)
+        study = open_study(folder, images or None)
         opened = ReadingSession.open(study, reader.strip(), session, override)
         self.stop()
         self.session = opened

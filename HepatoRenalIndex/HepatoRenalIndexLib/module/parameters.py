@@ -38,6 +38,7 @@ class HepatoRenalIndexParameterNode:
     device - Where the network runs.
     modelFolder - MONAI bundle to use; empty for the one of the extension.
     studyFolder - Folder of the reader study.
+    studyImages - Folder of its images where they do not lie where the study says; empty where they do.
     studyReader, studySession - Who reads it, for the how manieth time.
     """
 
@@ -59,5 +60,6 @@ class HepatoRenalIndexParameterNode:
     device: Annotated[str, Choice(list(DEVICE_CHOICES))] = "auto"
     modelFolder: str = ""
     studyFolder: str = ""
+    studyImages: str = ""
     studyReader: str = ""
     studySession: Annotated[int, WithinRange(1, 99)] = 1

@@ -18,6 +18,7 @@ class StudyPanel(Panel):
     def __init__(self, ui, logic, tell):
         super().__init__(ui, logic, tell)
         ui.studyFolderLineEdit.connect("currentPathChanged(QString)", self._onFolderChanged)
+        ui.movedImagesLineEdit.connect("currentPathChanged(QString)", self._onImagesMoved)
         ui.studyImagesLineEdit.connect("currentPathChanged(QString)", lambda path: self.update())
         ui.studyVolumesCheckBox.connect("toggled(bool)", lambda isOn: self.update())
         ui.createStudyButton.connect("clicked()", self.onCreate)
@@ -35,6 +36,10 @@ class StudyPanel(Panel):
             self.logic.parameters().studyFolder = path
         self._described = None
         self.update()
+
+    def _onImagesMoved(self, path: str) -> None:
+        if self.logic.parameters().studyImages != path:
+            self.logic.parameters().studyImages = path
 
     def onCreate(self) -> None:
         self.attempt(self._create)
@@ -77,6 +82,9 @@ class StudyPanel(Panel):
         folder = self.logic.parameters().studyFolder
         if ui.studyFolderLineEdit.currentPath != folder:
             ui.studyFolderLineEdit.setCurrentPath(folder)
+        moved = self.logic.parameters().studyImages
+        if ui.movedImagesLineEdit.currentPath != moved:
+            ui.movedImagesLineEdit.setCurrentPath(moved)
         self._describe(folder)
         ui.studyImagesLineEdit.setEnabled(not ui.studyVolumesCheckBox.checked)
         reason = study.whyBusy()
@@ -130,10 +138,11 @@ class ReadingPanel(Panel):
         self.update()
 
     def _start(self) -> None:
-        parameters = self.logic.parameters()
+        chosen = self.logic.parameters()
         override = self.ui.overrideLineEdit.text if self._asksWhy else ""
+        who = chosen.studyReader, chosen.studySession
         try:
-            self.logic.marking.start(parameters.studyFolder, parameters.studyReader, parameters.studySession, override)
+            self.logic.marking.start(chosen.studyFolder, *who, override, chosen.studyImages)
         except IntervalError:
             self._asksWhy = True
             raise
@@ -195,7 +204,8 @@ class ReadingPanel(Panel):
         )
         ui.stopReadingButton.setEnabled(marking.isRunning)
         ui.overrideLineEdit.setVisible(self._asksWhy and not marking.isRunning)
-        for control in (ui.studyFolderLineEdit, ui.readerLineEdit, ui.sessionSpinBox, ui.newStudyGroupBox):
+        folders = ui.studyFolderLineEdit, ui.movedImagesLineEdit, ui.newStudyGroupBox
+        for control in (*folders, ui.readerLineEdit, ui.sessionSpinBox):
             control.setEnabled(not marking.isRunning)
 
     def _addShortcuts(self) -> None:

@@ -111,6 +111,7 @@ class StudyWork:
         job = {
             "do": "algorithm",
             "folder": str(_folder(folder)),
+            "images": parameters.studyImages or None,
             "placement": parameters.placement,
             "device": parameters.device,
             "model": parameters.modelFolder or None,
@@ -133,7 +134,13 @@ class StudyWork:
         source = _folder(source)
         output = Path(output).absolute() if output else (source.parent if source.is_file() else source) / OUTPUT_NAME
         self._output = output
-        job = {"do": "agreement", "source": str(source), "output": str(output), "replicates": replicates}
+        job = {
+            "do": "agreement",
+            "source": str(source),
+            "images": self.parameters().studyImages or None,
+            "output": str(output),
+            "replicates": replicates,
+        }
         self._run(job, _("The answers were compared; the report lies in the study folder."), blocking)
         return output
 

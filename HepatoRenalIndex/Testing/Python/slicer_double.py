@@ -20,6 +20,7 @@ DEFAULTS = {
     "device": "cpu",
     "modelFolder": "",
     "studyFolder": "",
+    "studyImages": "",
     "studyReader": "",
     "studySession": 1,
 }

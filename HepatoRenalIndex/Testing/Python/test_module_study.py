@@ -23,7 +23,7 @@ from HepatoRenalIndexLib.module.loading import loadSample  # noqa: E402
 from HepatoRenalIndexLib.module.selfTest import SelfTest  # noqa: E402
 from HepatoRenalIndexLib.module.studyWork import describeStudy  # noqa: E402
 from HepatoRenalIndexLib.scene import runtime  # noqa: E402
-from HepatoRenalIndexLib.study.create import StudyOptions  # noqa: E402
+from HepatoRenalIndexLib.study.create import StudyOptions, create_study  # noqa: E402
 from HepatoRenalIndexLib.study.definition import open_study  # noqa: E402
 from marking_case import CENTERS, FRAMES, SAMPLES, make_study, read  # noqa: E402
 
@@ -242,6 +242,23 @@ def test_keys_and_buttons_lead_through_a_session(application, opened, study):
     assert f"Reader A, session 1: 2 of {FRAMES}" in ui["studyLabel"].value("text")
     _begin(application, opened, study)
     assert f"Image 3 of {FRAMES}" in ui["readingLabel"].value("text")
+
+
+def test_images_that_were_moved_are_read_where_they_are_now(application, opened, tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    (here / "one.dcm").write_bytes((SAMPLES / "sector.dcm").read_bytes())
+    study = create_study(tmp_path / "study", [here])
+    here.rename(there)
+    ui = application.widgets
+    _begin(application, opened, study)
+    assert "cannot be read" in ui["readingLabel"].value("text") and str(here) not in ui["readingLabel"].value("text")
+    assert ui["readingNextButton"].value("enabled") is False and opened.logic.marking.volume is None
+    ui["stopReadingButton"].fire("clicked()")
+    ui["movedImagesLineEdit"].setCurrentPath(str(there))
+    ui["movedImagesLineEdit"].fire("currentPathChanged(QString)", str(there))
+    _begin(application, opened, study)
+    assert opened.logic.marking.volume is not None and "click the liver" in ui["readingLabel"].value("text")
 
 
 def test_placing_a_roi_again_takes_it_away(application, opened, study):
