@@ -167,10 +167,10 @@ def _stopped_run(output: Path, run: str) -> dict[str, Tables]:
     except (OSError, ValueError):
         return {}
     known = {}
-    for line in lines[:-1]:  # what follows the last line break was cut off
+    for line in lines:
         try:
             entry = json.loads(line)
-        except ValueError:
+        except ValueError:  # the end of the file, or a line that was cut off
             continue
         if entry["tables"]["estimates"][0][1] == "ok":
             known[entry["number"]] = entry["tables"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from HepatoRenalIndexLib import __version__
+from HepatoRenalIndexLib.imaging.image import InputError
 
 from ..bundles.card import CardFigure, CohortFacts, ModelCard
 from ..bundles.writing import check_output, write_bundle
@@ -60,7 +61,7 @@ def train_recipe(
     judged = cross_validate(
         recipe, cohort, variant, settings, replace(job, progress=lambda s, text: report(0.1 + 0.7 * s, text))
     )
-    calibration = ModelCalibration.learn(judged)
+    calibration = _calibration(judged, settings)
     trained_on = subjects_for(recipe, cohort, variant)
     model = recipe.fit(trained_on, variant, settings, job.within(f"{variant}/all", 0.8, 0.95))
     used = [view.view for entry in judged.predicted for view in entry.prediction.views]
@@ -90,6 +91,15 @@ def train_recipe(
     job.progress(1.0, "")
     messages = tuple(f"{entry.subject}: {entry.message}" for entry in judged.held_out if entry.message)
     return TrainingSummary(output, card, len(judged.predicted), messages)
+
+
+def _calibration(judged: CrossValidation, settings: Any) -> ModelCalibration:
+    try:
+        return ModelCalibration.learn(judged)
+    except InputError as error:
+        if hasattr(settings, "test_sets"):  # a protocol that judges a few held-out subjects only
+            raise RecipeError(f"{error} Or judge every subject: --set test_sets=4.") from error
+        raise
 
 
 def _figure(row: MetricRow) -> CardFigure:

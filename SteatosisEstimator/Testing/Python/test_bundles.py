@@ -236,6 +236,22 @@ def test_a_failure_while_writing_leaves_the_older_bundle(bundle, cohort, monkeyp
     assert not [path for path in bundle.parent.iterdir() if "half" in path.name or str(os.getpid()) in path.name]
 
 
+def test_a_bundle_that_cannot_be_put_in_place_leaves_the_older_one(bundle, cohort, monkeypatch):
+    before, rename = load(bundle).sha256, Path.rename
+
+    def fail(self, target):
+        if Path(target) == bundle and not self.name.endswith(".old"):
+            raise OSError("busy")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(OSError, match="busy"):
+        runs.train("brightness", cohort, bundle, "liver", work=bundle.parent / "work")
+    monkeypatch.undo()
+    assert load(bundle).sha256 == before
+    assert sorted(path.name for path in bundle.parent.iterdir()) == ["Brightness", "work"]
+
+
 def test_the_configurations_run_with_monai(trained, cohort, tmp_path, monkeypatch):
     """What ``python -m monai.bundle run`` does in the bundle's folder: estimates, figures, and the same model again."""
     monai = pytest.importorskip("monai.bundle")

@@ -143,6 +143,14 @@ def test_a_model_without_probabilities_takes_them_from_its_percentages(tmp_path)
     assert p5[0] < 0.3 and p5[-1] > 0.7
 
 
+def test_a_models_own_probability_is_calibrated_and_used(new_cohort, bundle):
+    estimator = open_model(bundle)
+    found = estimate_subject(estimator, read_cohort(new_cohort).subjects[1])
+    own = estimator.calibration.fatty[5].predict(found.prediction.outcome.p_fatty_5)
+    assert found.p_fatty_5 == own != found.prediction.outcome.p_fatty_5
+    assert found.p_fatty_5 != estimator.calibration.distribution(found.prediction.outcome).probability_at_least(5)
+
+
 def test_a_reference_that_is_not_stated_gives_no_grade(tmp_path):
     path = write_drawn_cohort(tmp_path, remark="# of our clinic")
     runs.train("brightness", path, tmp_path / "model")
