@@ -124,19 +124,25 @@ def _published(evaluation: Evaluation) -> Iterable[str]:
     yield '<p class="note">Published figures are of other subjects; beside them stand those of this run.</p>'
     for name, rows in tables_of(evaluation.table).items():
         yield f"<h3>{escape(name)}</h3>"
-        yield html_table(
-            ("", "figure", "published", "here", "n"),
-            (
-                (
-                    row.published.row,
-                    row.published.column,
-                    _published_text(row),
-                    _found_text(evaluation, row),
-                    row.found.n if row.found else None,
-                )
-                for row in rows
-            ),
-        )
+        yield _as_in_the_paper(evaluation, rows)
+
+
+def _as_in_the_paper(evaluation: Evaluation, rows: Sequence[TableRow]) -> str:
+    """A line with the published figures and one with those of this run for every row that was run."""
+    columns = list(dict.fromkeys(row.published.column for row in rows))
+    lines = []
+    for name in dict.fromkeys(row.published.row for row in rows):
+        own = {row.published.column: row for row in rows if row.published.row == name}
+        published = [_published_text(own[column]) if column in own else None for column in columns]
+        if any(published):
+            lines.append([name, "published", *published, None])
+        found = [row.found for row in own.values() if row.found is not None]
+        if found:
+            here = [_found_text(evaluation, own[column]) if column in own else None for column in columns]
+            lines.append([name, "here", *here, max(row.n for row in found)])
+        else:
+            lines.append([name, "not run", *[None] * len(columns), None])
+    return html_table(("", "", *columns, "n"), lines)
 
 
 def _published_text(row: TableRow) -> str | None:
@@ -146,9 +152,9 @@ def _published_text(row: TableRow) -> str | None:
     return f"{value:g}" if spread is None else f"{value:g} ± {spread:g}"
 
 
-def _found_text(evaluation: Evaluation, row: TableRow) -> str:
+def _found_text(evaluation: Evaluation, row: TableRow) -> str | None:
     if row.found is None:
-        return "not run"
+        return None
     spread = find(evaluation.metrics, row.found.variant, f"{row.found.metric}_sd")
     if spread is not None:
         return f"{number(row.found.value)} ± {number(spread.value)}"

@@ -55,7 +55,8 @@ def evaluate_recipe(
     prepare_folder(output)
     cohort, job = checked_cohort(recipe, cohort, settings, job)
     results: list[CrossValidation] = []
-    not_run = {name: "no subject has the views for it" for name in recipe.variants if name not in chosen}
+    why = "it was not asked for" if variants else "no subject has the views for it"
+    not_run = {name: why for name in recipe.variants if name not in chosen}
     for number, variant in enumerate(chosen):
         start = 0.1 + 0.9 * number / len(chosen)
         part = _part(job, start, start + 0.9 / len(chosen))

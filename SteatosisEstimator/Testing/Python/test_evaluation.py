@@ -200,6 +200,8 @@ def test_variants_without_their_views_are_said_and_the_others_run(tmp_path):
         runs.evaluate("brightness", path, tmp_path / "out2", ["both"])
     with pytest.raises(RecipeError, match="has no variant 'all'"):
         runs.evaluate("brightness", path, tmp_path / "out2", ["all"])
+    runs.evaluate("brightness", path, tmp_path / "chosen", ["liver"])
+    assert "it was not asked for" in (tmp_path / "chosen" / "report.html").read_text(encoding="utf-8")
 
 
 def test_subjects_without_the_views_are_left_out_and_counted(tmp_path):
