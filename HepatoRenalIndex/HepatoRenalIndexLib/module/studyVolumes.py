@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import slicer
 from slicer.i18n import tr as _
 
-from ..files.writing import write_text
-from ..geometry.spacing import Calibration
+from ..files.writing import write_bytes, write_text
+from ..imaging.dicom_writing import dicom_bytes
 from ..imaging.image import InputError
-from ..pipeline.outputs import write_png
 from ..study.create import StudyOptions
 from ..study.picture import find_sector, shown_pixels
 from . import calibrating
@@ -18,43 +18,46 @@ from .markingNodes import isStudyNode
 from .source import Source, findSource
 
 IMAGES_NAME, PATIENTS_NAME = "images", "patients.csv"
-_SAME = 0.001  # relative difference of pixel sizes that counts as none
 
 
 def writeVolumes(scene, folder: Path, options: StudyOptions) -> tuple[list[Path], Path, StudyOptions]:
-    """Write the loaded images as PNG files with neutral names, black outside the insonated area.
+    """Write the loaded images as DICOM files with neutral names, black outside the insonated area.
 
-    Every volume is taken for a patient. Returns the files, the table of patients, and the options with the pixel size
-    of the images. Raises ``InputError`` where no image is loaded, or where they have different pixel sizes.
+    They keep the size of their pixels; the gray levels are the same. Every volume is taken for a patient. Returns the
+    files, the table of patients, and the options for them. Raises ``InputError`` where no image is loaded, and for an
+    image that cannot be taken, which it names.
     """
-    taken, spacings = [], []
+    files, lines = {}, ["image,patient"]
     for number, source in enumerate(_sources(scene), 1):
         frames = range(source.frameCount) if options.frames == "all" else [_frame(source, options.frames)]
         for frame in frames:
-            image = source.image(frame)
-            spacing = _knownSpacing(source)
-            geometry, calibration = find_sector(image, spacing, options.show_unrecognized)
-            taken.append((number, shown_pixels(image, geometry.mask)))
-            spacings.append(_square(calibration))
-    if not taken:
+            name = f"{len(files) + 1:04d}.dcm"
+            try:
+                files[name] = _deidentified(source, frame, options, f"P{number:03d}")
+            except InputError as error:
+                text = _('"{name}" cannot be taken into the study: {reason}')
+                raise InputError(text.format(name=source.volume.GetName(), reason=error)) from error
+            lines.append(f"{name},{number}")
+    if not files:
         raise InputError(_("No ultrasound image is loaded; load images first, or choose a folder of files."))
-    if max(spacings) / min(spacings) - 1 > _SAME:
-        raise InputError(_("The loaded images have different pixel sizes; make the study of their files instead."))
-    target = folder / IMAGES_NAME
+    target, table = folder / IMAGES_NAME, folder / PATIENTS_NAME
     try:
         target.mkdir(parents=True, exist_ok=True)
-        paths, lines = [], ["image,patient"]
-        for index, (number, pixels) in enumerate(taken, 1):
-            path = target / f"{index:04d}.png"
-            write_png(path, pixels)
-            paths.append(path)
-            lines.append(f"{path.name},{number}")
-        table = folder / PATIENTS_NAME
+        for name, content in files.items():
+            write_bytes(target / name, content)
         write_text(table, "\n".join(lines) + "\n")
     except OSError as error:
         raise InputError(_("The study folder cannot be written; choose another one.")) from error
-    spacing = options.spacing_mm if options.roi_px is not None else spacings[0]
-    return paths, table, replace(options, frames="first", spacing_mm=spacing)
+    return [target / name for name in files], table, replace(options, frames="first", spacing_mm=None)
+
+
+def _deidentified(source: Source, frame: int, options: StudyOptions, subject: str) -> bytes:
+    image = source.image(frame, getattr(slicer, "dicomDatabase", None))
+    geometry, calibration = find_sector(image, _knownSpacing(source), options.show_unrecognized)
+    spacing = (calibration.x_mm, calibration.y_mm) if calibration.calibrated else None
+    if spacing is None and options.roi_px is None:
+        raise InputError(_("its pixel size is not known; calibrate it first."))
+    return dicom_bytes(shown_pixels(image, geometry.mask), spacing, subject)
 
 
 def _sources(scene) -> list[Source]:
@@ -73,16 +76,9 @@ def _frame(source: Source, wanted: str | int) -> int:
 
 
 def _knownSpacing(source: Source) -> float | None:
+    """The pixel size that the user gave, or with which the library made the volume; None to look at the image."""
     given = calibrating.storedUserSpacing(source.keeper)
-    stored = source.storedCalibration()
     if given:
         return given
-    return _square(stored) if stored is not None and stored.calibrated else None
-
-
-def _square(calibration: Calibration) -> float:
-    if not calibration.calibrated:
-        raise InputError(_("A loaded image has no known pixel size; calibrate it first."))
-    if abs(calibration.aspect - 1) > _SAME:
-        raise InputError(_("The pixels of a loaded image are not square; make the study of its file instead."))
-    return calibration.x_mm
+    stored = source.storedCalibration()
+    return stored.x_mm if stored is not None and stored.calibrated and abs(stored.aspect - 1) < 1e-3 else None

@@ -8,6 +8,7 @@ import json
 import sys
 import types
 
+import numpy as np
 import pytest
 import slicer_double
 
@@ -131,25 +132,27 @@ def test_a_study_is_made_of_loaded_images_without_what_is_written_beside_them(sc
     loadSample(scene, "sector")
     clip = loadSample(scene, "clip")
     clip.SetName("Somebody's name")
-    with pytest.raises(InputError, match="different pixel sizes"):
-        logic.study.create(tmp_path / "no", None)
-    scene.Clear(0)
-    clip = loadSample(scene, "clip")
-    clip.SetName("Somebody's name")
     logic.study.create(tmp_path / "study", None, StudyOptions(frames="all"))
     study = open_study(tmp_path / "study")
-    assert len(study.images) == 12 and {image.patient for image in study.images} == {"P001"}
-    assert study.images[0].calibration.x_mm == pytest.approx(0.52)
-    assert "Somebody" not in (tmp_path / "study" / "study.json").read_text()
+    assert [image.patient for image in study.images] == ["P001"] + ["P002"] * 12
+    assert [image.calibration.x_mm for image in study.images[:2]] == pytest.approx([0.45, 0.52])
+    written = [path.read_bytes() for path in (tmp_path / "study").rglob("*") if path.is_file()]
+    assert len(written) == 15 and not any(b"Somebody" in content or b"clip" in content for content in written)
     loaded = slicer.util.arrayFromVolume(clip)[0]
-    written = study.load(study.images[0]).pixels
-    sector = study.images[0].geometry().mask
-    assert (written[sector] == loaded[sector]).all()
-    assert loaded[written == 0].max() > 100 and not written[~sector & (loaded > 200)].any()
-    assert sorted(path.name for path in (tmp_path / "study" / "images").iterdir())[0] == "0001.png"
-    scene.Clear(0)
+    pixels = study.load(study.images[1]).pixels
+    sector = study.images[1].geometry().mask
+    assert (pixels[sector] == loaded[sector]).all()
+    assert loaded[pixels == 0].max() > 100 and not pixels[~sector & (loaded > 200)].any()
+
+
+def test_loaded_images_that_cannot_be_taken_are_named(scene, logic, tmp_path):
     with pytest.raises(InputError, match="No ultrasound image is loaded"):
         logic.study.create(tmp_path / "none", None)
+    volume = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Photograph")
+    slicer.util.updateVolumeFromArray(volume, np.full((1, 80, 90), 120, np.uint8))
+    with pytest.raises(InputError, match='"Photograph" cannot be taken into the study'):
+        logic.study.create(tmp_path / "none", None)
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.skipif(bool(Installer().missing()), reason="the network's packages are not installed")
