@@ -219,6 +219,8 @@ class _Verifier:
         if record["n"] < expected:
             self._problem(f"Record {record['n']} was put in afterwards; it does not count.", record.get("image"))
             self._distrust(record.get("image"), "a record was put in afterwards")
+            if record["n"] == before["n"]:  # which of the two is the original cannot be told
+                self._distrust(before.get("image"), "two records claim to be the same one")
             return
         missing = record["n"] - expected
         if missing > 0:

@@ -449,8 +449,12 @@ def test_two_states_of_one_session_that_contradict_each_other_exclude_what_diffe
     other = tmp_path / "other.jsonl"
     shutil.copy(path, other)
     image = _forge(other, lambda c: c.update(liver=[c["liver"][0] + 1, *c["liver"][1:]]))
+    before = path.read_bytes()
     merge(study, [other])
+    assert path.read_bytes() == before
+    assert len(list(study.sessions_folder.iterdir())) == 2
     table = study_answers(study).table
+    assert "two files of the session" in table.excluded[0]
     assert image not in {answer.image for answer in table.answers}
     assert len(table.answers) == 7
     assert any(exclusion.image == image for exclusion in table.exclusions)
