@@ -39,7 +39,7 @@ def report_html(study: Study) -> str:
         _method(study),
         *(_grouped(table) for table in (within_table(study.comparisons), between_table(study.comparisons)) if table),
         "<h2>Answers</h2>",
-        _table(
+        html_table(
             ("reader", "session", "images measured", "images missing", *(ROW_NAMES[q] for q in QUANTITIES)),
             answer_counts(study.table),
         ),
@@ -53,12 +53,12 @@ def report_html(study: Study) -> str:
     ]
     if study.overlap:
         rows = [list(row.values()) for row in study.overlap]
-        parts += ["<h2>ROIs of the readers</h2>", _table(OVERLAP_COLUMNS, rows)]
+        parts += ["<h2>ROIs of the readers</h2>", html_table(OVERLAP_COLUMNS, rows)]
     forms = [list(row.values()) for row in form_rows(study.comparisons)]
     parts += [
         "<h2>All forms of the intraclass correlation</h2>",
         "<p>These intervals are F-based and take images as independent.</p>",
-        f"<details><summary>{len(forms)} rows</summary>{_table(FORM_COLUMNS, forms)}</details>",
+        f"<details><summary>{len(forms)} rows</summary>{html_table(FORM_COLUMNS, forms)}</details>",
         "<h2>Plots</h2>",
         '<p class="note">Left: one against the other with the line of identity. Right: Bland-Altman, with the mean '
         "difference (solid), the limits of agreement (dashed), their 95% confidence intervals (gray bands) and the "
@@ -98,7 +98,7 @@ def _summary_table(comparisons: Sequence[Comparison]) -> str:
         any_one = next(iter(found.values()))
         cells = [coefficient(found[q]) if q in found else MISSING for q in QUANTITIES]
         rows.append([name, len(any_one.images), any_one.dropped, *cells])
-    return _table(("comparison", "images", "missing", *(ROW_NAMES[q] for q in QUANTITIES)), rows)
+    return html_table(("comparison", "images", "missing", *(ROW_NAMES[q] for q in QUANTITIES)), rows)
 
 
 def _difference_table(comparisons: Sequence[Comparison]) -> str:
@@ -116,7 +116,7 @@ def _difference_table(comparisons: Sequence[Comparison]) -> str:
         '<p class="note">First minus second. Limits of agreement: mean difference ± 1.96 SD. Proportional bias: slope '
         "of the differences on the means; p only where every image is of another patient.</p>"
     )
-    return _table((*header, "proportional bias", "p", "Lin's CCC"), rows) + note
+    return html_table((*header, "proportional bias", "p", "Lin's CCC"), rows) + note
 
 
 def _excluded(study: Study) -> str:
@@ -145,7 +145,8 @@ def _grouped(table: GroupedTable) -> str:
     return f"<h2>{escape(table.title)}</h2>{_framed(head, table.rows)}{notes}"
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def html_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table; floats with three digits, estimates with their interval, a dash for what is not known."""
     head = "".join(f"<th>{escape(name)}</th>" for name in header)
     return _framed(f"<tr>{head}</tr>", rows)
 

@@ -10,8 +10,8 @@ from html import escape
 import numpy as np
 from HepatoRenalIndexLib import __version__
 from HepatoRenalIndexLib.agreement.drawing import Drawing
-from HepatoRenalIndexLib.agreement.html_report import STYLE
-from HepatoRenalIndexLib.validation.markdown import cell, number
+from HepatoRenalIndexLib.agreement.html_report import STYLE, html_table
+from HepatoRenalIndexLib.validation.markdown import number
 
 from ..bundles.card import CohortFacts
 from ..bundles.card_text import RESEARCH_ONLY
@@ -231,13 +231,6 @@ def _matrices(evaluation: Evaluation, result: CrossValidation) -> Iterable[Drawi
 def _row(drawings: Iterable[Drawing | None]) -> str:
     figures = "".join(f"<figure>{drawing.svg()}</figure>" for drawing in drawings if drawing is not None)
     return f'<div class="row">{figures}</div>'
-
-
-def html_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table; cells as in the other reports of the project."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in header)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell(value))}</td>" for value in row) + "</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _interval(row: MetricRow | ComparisonRow) -> str:
