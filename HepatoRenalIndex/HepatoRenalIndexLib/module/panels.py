@@ -159,6 +159,8 @@ class MeasurePanel(Panel):
         if text:
             self.tell(text)
             self._onLog(text)
+        elif share >= 1:
+            self.tell(_("Measured."))
 
     def _onLog(self, text: str) -> None:
         self.ui.logTextEdit.appendPlainText(text)
