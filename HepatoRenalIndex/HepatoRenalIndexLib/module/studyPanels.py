@@ -25,11 +25,13 @@ class StudyPanel(Panel):
         ui.cancelStudyButton.connect("clicked()", self.onCancel)
         logic.study.ended.connect(self._onEnded)
         logic.study.progressed.connect(self._onProgress)
+        logic.study.changed.connect(self.update)
         self._described: tuple | None = None
 
     def disconnect(self) -> None:
         self.logic.study.ended.disconnect(self._onEnded)
         self.logic.study.progressed.disconnect(self._onProgress)
+        self.logic.study.changed.disconnect(self.update)
 
     def _onFolderChanged(self, path: str) -> None:
         if self.logic.parameters().studyFolder != path:
@@ -94,7 +96,8 @@ class StudyPanel(Panel):
             reason = _("Choose the folder of the images first.")
         ui.createStudyButton.setEnabled(not reason)
         ui.createStudyButton.setToolTip(reason or _("Read all images and write study.json into the study folder."))
-        ui.cancelStudyButton.setEnabled(study.isRunning)
+        for control in (ui.studyProgressBar, ui.cancelStudyButton):
+            control.setVisible(study.isRunning)
 
     def _describe(self, folder: str) -> None:
         """Say what the folder holds; read again only when it may have changed."""
@@ -242,9 +245,11 @@ class AgreementPanel(Panel):
         ui.openReportButton.connect("clicked()", self.onOpenReport)
         ui.comparisonComboBox.connect("currentIndexChanged(int)", self._onComparison)
         logic.study.ended.connect(self._onEnded)
+        logic.study.changed.connect(self.update)
 
     def disconnect(self) -> None:
         self.logic.study.ended.disconnect(self._onEnded)
+        self.logic.study.changed.disconnect(self.update)
 
     def onAlgorithm(self) -> None:
         self.attempt(self._readByAlgorithm)

@@ -45,6 +45,7 @@ class StudyWork:
         self.scene = scene
         self.parameters = parameters
         self.progressed, self.logged, self.ended = Signal(), Signal(), Signal()
+        self.changed = Signal()  # a task was started or canceled
         self.message = ""  # what the last task did
         self.pairs: list[Pair] = []
         self.reportPath: Path | None = None
@@ -147,6 +148,7 @@ class StudyWork:
     def cancel(self) -> None:
         """Stop what is running; no answer is lost."""
         self._process.cancel()
+        self.changed.emit()
 
     def forget(self) -> None:
         """The scene is being closed: table and plots go with it."""
@@ -170,6 +172,7 @@ class StudyWork:
             self._process.start(_WORK, job, blocking=blocking)
         finally:
             self.ended.disconnect(sentences.append)
+            self.changed.emit()
         if sentences and sentences[0]:
             raise InputError(sentences[0])
 

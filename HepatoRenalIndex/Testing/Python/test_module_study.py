@@ -219,6 +219,22 @@ def test_disabled_buttons_say_what_is_missing(application, opened):
     assert "no study in this folder" in ui["studyLabel"].value("text")
 
 
+def test_progress_and_cancel_are_there_while_something_is_done(application, opened, study, monkeypatch):
+    ui, work = application.widgets, opened.logic.study
+    opened.logic.parameters().studyFolder = str(study.folder)
+    monkeypatch.setattr(work._process, "start", lambda *arguments, **options: None)
+    monkeypatch.setattr(type(work._process), "isRunning", property(lambda self: self is work._process))
+    ui["agreementButton"].fire("clicked()")
+    assert ui["cancelStudyButton"].value("visible") is True and ui["studyProgressBar"].value("visible") is True
+    assert ui["agreementButton"].value("enabled") is False
+    work.progressed.emit(0.5, "image 0004")
+    assert ui["studyProgressBar"].value("value") == 50
+    monkeypatch.undo()
+    ui["cancelStudyButton"].fire("clicked()")
+    assert ui["cancelStudyButton"].value("visible") is False and ui["agreementButton"].value("enabled") is True
+    assert ui["studyStatusLabel"].value("text") == "Stopped; no answer is lost."
+
+
 def test_keys_and_buttons_lead_through_a_session(application, opened, study):
     ui, marking = application.widgets, opened.logic.marking
     _begin(application, opened, study)
