@@ -15,7 +15,7 @@ from ..measurement.result import ModelIdentity
 from ..pipeline.measure import MeasurementSettings, measure_frame
 from .definition import ReaderStudy, StudyImage
 from .files import MEASURED, header, now_text, read_session, session_path
-from .journal import ANSWER, END, SKIP, JournalWriter, Record
+from .journal import ANSWER, END, SKIP, JournalWriter, Record, is_begun
 from .session import answer_record, begin_folder, measure_rois, one_line, reading_from
 
 Progress = Callable[[float, int, str], None]
@@ -50,7 +50,7 @@ def read_by_algorithm(
     identity = {"model": _named(model), "placement": placement}
     path = session_path(study, ALGORITHM, session)
     known: dict[str, Record] = {}
-    if path.exists():
+    if is_begun(path):
         journal = read_session(study, path).journal
         if {key: journal.header.get(key) for key in identity} != identity:
             raise InputError(

@@ -37,7 +37,7 @@ from ..imaging.image import InputError
 from ..measurement.roi import Roi
 from .definition import ReaderStudy, StudyImage
 from .files import IMPORTED, check_reader, check_session, header, is_algorithm, read_session, session_path
-from .journal import ANSWER, END, REFUSED, Record, chained, line_of
+from .journal import ANSWER, END, REFUSED, Record, chained, is_begun, line_of
 from .session import answer_record, begin_folder, measure_rois, reading_from
 
 SAME_BRIGHTNESS = 0.5  # gray levels between the table and the image
@@ -311,7 +311,7 @@ def _image_index(study: ReaderStudy) -> dict[str, list[StudyImage]]:
 
 def _require_free(study: ReaderStudy, reader: str, session: int, digest: str) -> None:
     path = session_path(study, reader, session)
-    if path.exists() and read_session(study, path).journal.header.get("table") != digest:
+    if is_begun(path) and read_session(study, path).journal.header.get("table") != digest:
         raise InputError(
             f"Reader {reader} has answers in session {session} already; give the readers or sessions of the table "
             "other names (--map)."

@@ -72,6 +72,17 @@ def line_of(record: Record) -> bytes:
     return json.dumps(record, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
 
 
+def is_begun(path: Path) -> bool:
+    """Whether a file has a whole first line; without one a crash came before anything was said in it."""
+    try:
+        with path.open("rb") as file:
+            return file.readline(LARGEST_JOURNAL).endswith(b"\n")
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be read; check that it is there and may be read.") from error
+
+
 def chained(last: Record | None, content: Record, done: int) -> Record:
     """The record that follows ``last`` (``None`` for the first one)."""
     record = {"n": last["n"] + 1 if last else 0, **content, "done": done, "previous": last["sha256"] if last else START}
@@ -88,7 +99,12 @@ class JournalWriter:
 
     @classmethod
     def create(cls, path: Path) -> JournalWriter:
-        """A new file with nothing in it yet; it appears with the first record."""
+        """A new file with nothing in it yet; it appears with the first record.
+
+        What a crash left of a file that was not begun (see :func:`is_begun`) is removed.
+        """
+        if not is_begun(path):
+            path.unlink(missing_ok=True)
         return cls(path, None, 0)
 
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,7 +27,7 @@ from .files import (
     session_files,
     session_path,
 )
-from .journal import ANSWER, END, NOTE, SKIP, JournalWriter, Record
+from .journal import ANSWER, END, NOTE, SKIP, Journal, JournalWriter, Record, is_begun
 from .picture import shown_pixels
 
 # Why readers skip an image; any other sentence will do as well
@@ -120,7 +121,7 @@ class ReadingSession:
         if is_algorithm(reader):
             raise InputError("The name algorithm is kept for the automatic measurement; choose another name.")
         path = session_path(study, reader, session)
-        if path.exists():
+        if is_begun(path):
             return cls._resume(study, path, reader, session)
         note = one_line(override) if override.strip() else ""
         more = _check_interval(study, reader, session, clock(), note)
@@ -138,9 +139,9 @@ class ReadingSession:
         if journal.header.get("how") != MARKED:
             raise InputError(f"The answers of {file.label} came from a table; choose another reader or session.")
         writer = JournalWriter.resume(path, journal)
-        known = {image: record for image, record in journal.last_word.items() if image not in journal.distrusted}
-        reading = cls(study, reader, session, writer, known)
+        reading = cls(study, reader, session, writer, _usable(study, journal))
         reading._ended = any(record["type"] == END for record in journal.records)
+        reading._end()
         return reading
 
     @property
@@ -235,10 +236,15 @@ class ReadingSession:
         content = {**content, "revises": before["n"] if before else None, "time": self._now()}
         record = self._writer.append(content, self.done + (before is None))
         self._known[image] = record
-        if self.finished and not self._ended:
-            self._writer.append({"type": END, "time": self._now()}, self.done)
-            self._ended = True
+        self._end()
         self.position = self._first_open()
+
+    def _end(self) -> None:
+        """Say in the file that the session is finished, as soon as it is."""
+        if self.finished and not self._ended:
+            with suppress(InputError):  # the answer is stored; the end comes when the session is opened again
+                self._writer.append({"type": END, "time": self._now()}, self.done)
+                self._ended = True
 
     def _first_open(self) -> int:
         """The first image in order that was neither answered nor skipped; the last image if all were."""
@@ -255,6 +261,18 @@ class ReadingSession:
     @staticmethod
     def _now() -> str:
         return utc_text(datetime.now(UTC))
+
+
+def _usable(study: ReaderStudy, journal: Journal) -> dict[str, Record]:
+    """The records that count, by image; an image without one is shown again."""
+    images = {image.id for image in study.images}
+    known = {}
+    for image, record in journal.last_word.items():
+        if image in images and image not in journal.distrusted:
+            with suppress(KeyError, TypeError, ValueError):
+                reading_of(record)
+                known[image] = record
+    return known
 
 
 def check_rois(image: StudyImage, liver: Roi, kidney: Roi, sector: np.ndarray) -> None:

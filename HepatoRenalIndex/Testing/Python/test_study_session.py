@@ -345,6 +345,41 @@ def test_a_line_torn_by_a_loss_of_power_is_removed_with_a_note_and_the_image_com
     assert again.finished
 
 
+@pytest.mark.parametrize("left", [b"", b'{"n":0,"type":"sess', b"\0" * 300])
+def test_a_crash_while_the_session_began_does_not_lock_it(base, left):
+    reader = f"begun{len(left)}"
+    base.sessions_folder.mkdir(exist_ok=True)
+    path = session_path(base, reader, 1)
+    path.write_bytes(left)
+    session = ReadingSession.open(base, reader, 1)
+    read(session, 1)
+    assert read_journal(path).problems == ()
+    assert ReadingSession.open(base, reader, 1).done == 1
+
+
+def test_a_crash_before_the_end_was_written_ends_the_session_when_it_is_opened_again(base):
+    session = ReadingSession.open(base, "ended", 1)
+    read(session, 8)
+    path = session_path(base, "ended", 1)
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    assert ReadingSession.open(base, "ended", 1).finished
+    assert read_journal(path).records[-1]["type"] == "end"
+
+
+def test_an_image_whose_answer_was_changed_is_shown_again(base):
+    session = ReadingSession.open(base, "again", 1)
+    read(session, 4)
+    path = session_path(base, "again", 1)
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[2] = lines[2].replace(b'"hri":', b'"hri":1')
+    path.write_bytes(b"".join(lines))
+    again = ReadingSession.open(base, "again", 1)
+    assert (again.progress, again.done) == ("image 2 of 8", 3)
+    read(again, 1)
+    assert again.progress == "image 5 of 8"
+    assert read_journal(path).distrusted == {}
+
+
 def test_zeros_that_a_crash_leaves_at_the_end_of_the_file_are_removed(base):
     session = ReadingSession.open(base, "zeros", 1)
     read(session, 2)
