@@ -93,7 +93,7 @@ def checked_cohort(recipe: Recipe, cohort: Cohort, settings: Any, job: Job) -> t
     refuse_shared_images(cohort, digests)
     work = job.work / f"{recipe.name}-{run_key(recipe, cohort, settings, job, digests)}"
     work.mkdir(parents=True, exist_ok=True)
-    return cohort, replace(job, work=work)
+    return cohort, replace(job, work=work, shared=job.work)  # features are of use to other runs too
 
 
 def backbone_words(recipe: Recipe, job: Job) -> str:

@@ -105,8 +105,9 @@ class Job:
 
     ``work`` holds caches and checkpoints that make it resumable; the same work folder, cohort, settings and seed give
     the same result whether or not it was interrupted. ``cache`` is for what does not depend on the fold, such as the
-    features of an image by a frozen network: one folder for all folds and variants of a run. ``backbone_weights`` is a
-    file of weights, ``"none"`` for random ones, ``None`` for the ImageNet weights of torchvision.
+    features of an image by a frozen network: one folder for all folds, variants and runs of a work folder, so that what
+    lies there is named by all that decides it. ``backbone_weights`` is a file of weights, ``"none"`` for random ones,
+    ``None`` for the ImageNet weights of torchvision.
     """
 
     work: Path

@@ -29,6 +29,7 @@ from SteatosisEstimatorLib.evaluation.cross_validation import (
 from SteatosisEstimatorLib.evaluation.images import image_digests, refuse_shared_images
 from SteatosisEstimatorLib.evaluation.metrics import find, metric_rows
 from SteatosisEstimatorLib.evaluation.published import filled_table, protocol_of
+from SteatosisEstimatorLib.evaluation.run import checked_cohort
 from SteatosisEstimatorLib.recipes.base import Fold, FrameOutcome, Job, Outcome, Prediction, RecipeError, ViewOutcome
 from SteatosisEstimatorLib.recipes.registry import get_recipe
 from SteatosisEstimatorLib.uncertainty.grades import PUBLISHED_CUTOFFS
@@ -185,6 +186,15 @@ def test_other_settings_seeds_or_labels_do_not_take_over_kept_folds(table, tmp_p
     names = [{row["fold"] for row in rows(tmp_path / name / "predictions.csv")} for name in "ab"]
     assert [len(folds) for folds in names] == [4, 3]
     assert len([path for path in work.iterdir() if path.is_dir()]) == 3
+
+
+def test_runs_of_one_work_folder_share_features_and_nothing_else(table, tmp_path):
+    cohort, job = read_cohort(table), Job(tmp_path)
+    jobs = [
+        checked_cohort(RECIPE, cohort, settings, job)[1] for settings in (BrightnessSettings(3), BrightnessSettings(4))
+    ]
+    assert {one.within("fold0/fit").cache for one in jobs} == {tmp_path / "cache"}
+    assert jobs[0].work != jobs[1].work
 
 
 # ------------------------------------------------------------------------------------------------ variants
