@@ -14,9 +14,9 @@ from ..measurement.registry import DEFAULT_PLACEMENT
 from ..measurement.result import ModelIdentity
 from ..pipeline.measure import MeasurementSettings, measure_frame
 from .definition import ReaderStudy, StudyImage
-from .files import MEASURED, header, now_text, read_session, session_path
+from .files import MEASURED, begin_folder, header, now_text, one_line, read_session, session_path
 from .journal import ANSWER, END, SKIP, JournalWriter, Record, is_begun
-from .session import answer_record, begin_folder, measure_rois, one_line, reading_from
+from .reading import answer_record, measure_rois, reading_from
 
 Progress = Callable[[float, int, str], None]
 NOMINAL_MM = 15.0  # what the ROI of an uncalibrated image is taken for

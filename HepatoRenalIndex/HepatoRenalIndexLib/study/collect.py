@@ -16,7 +16,7 @@ from ..measurement.roi import Roi
 from .definition import ChangedImageError, ReaderStudy, StudyImage
 from .files import IMPORTED, MARKED, SessionFile, parse_time, session_files
 from .journal import ANSWER, NOTE, REFUSED, SKIP, Record
-from .session import Reading, check_rois, reading_of
+from .reading import Reading, check_rois, reading_of
 
 SAME_MEAN = 1e-6  # gray levels; a mean computed again from the same pixels is the same number
 

@@ -17,7 +17,7 @@ from ..imaging.image import InputError, UltrasoundImage
 from ..imaging.reader import open_ultrasound
 from ..measurement.hri import roi_size_px
 from ..pipeline.batch import is_result
-from .definition import STUDY_NAME, ReaderStudy, Refusal, StudyImage, is_study, utc_text, write_study
+from .definition import ReaderStudy, Refusal, StudyImage, is_study, utc_text, write_study
 from .picture import find_sector
 
 DEFAULT_ROI_MM = 15.0
@@ -234,6 +234,3 @@ def _common_folder(files: Sequence[InputFile]) -> Path:
         return Path(os.path.commonpath([file.path.resolve().parent for file in files]))
     except ValueError as error:  # several drives of Windows
         raise InputError("The images lie on different drives; copy them below one folder.") from error
-
-
-__all__ = ["STUDY_NAME", "Patients", "StudyOptions", "create_study", "read_patients"]

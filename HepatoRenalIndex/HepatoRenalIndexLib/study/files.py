@@ -10,12 +10,14 @@ from pathlib import Path
 
 from .. import __version__
 from ..agreement.answers import ALGORITHM
+from ..files.writing import flush_folder
 from ..imaging.image import InputError
 from .definition import ReaderStudy, StudyImage, utc_text
 from .journal import ANSWER, SESSION, SKIP, Journal, Problem, Record, read_journal
 
 FORMAT, FORMAT_VERSION = "liver-ultrasound-reading", 1
 LAST_SESSION = 99
+LONGEST_TEXT = 300  # characters of a reason or note
 _READER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 # How the answers came about
 MARKED, MEASURED, IMPORTED = "marked", "algorithm", "import"
@@ -139,3 +141,18 @@ def parse_time(text: str) -> datetime:
 def is_algorithm(reader: str) -> bool:
     """Whether the name stands for the automatic measurement."""
     return reader.casefold() == ALGORITHM
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks and control characters, not too long."""
+    return "".join(c if c.isprintable() else " " for c in text).strip()[:LONGEST_TEXT]
+
+
+def begin_folder(study: ReaderStudy) -> None:
+    """Make the folder of the sessions where it is missing."""
+    if not study.sessions_folder.is_dir():
+        try:
+            study.sessions_folder.mkdir(parents=True, exist_ok=True)
+            flush_folder(study.folder)
+        except OSError as error:
+            raise InputError("The study folder cannot be written; check space and permission.") from error

@@ -36,9 +36,9 @@ from ..files.writing import write_bytes
 from ..imaging.image import InputError
 from ..measurement.roi import Roi
 from .definition import ReaderStudy, StudyImage
-from .files import IMPORTED, check_reader, check_session, header, is_algorithm, read_session, session_path
+from .files import IMPORTED, begin_folder, check_reader, check_session, header, is_algorithm, read_session, session_path
 from .journal import ANSWER, END, REFUSED, Record, chained, is_begun, line_of
-from .session import answer_record, begin_folder, measure_rois, reading_from
+from .reading import answer_record, measure_rois, reading_from
 
 SAME_BRIGHTNESS = 0.5  # gray levels between the table and the image
 POSITIONS = ("liver_x", "liver_y", "kidney_x", "kidney_y")

@@ -10,8 +10,7 @@ from pathlib import Path
 from ..files.writing import write_bytes
 from ..imaging.image import InputError
 from .definition import SESSIONS_NAME, ReaderStudy
-from .files import SessionFile, read_session, session_path
-from .session import begin_folder
+from .files import SessionFile, begin_folder, read_session, session_path
 
 
 @dataclass(frozen=True)

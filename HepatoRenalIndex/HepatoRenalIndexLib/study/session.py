@@ -10,25 +10,24 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files.writing import flush_folder
 from ..imaging.image import InputError, UltrasoundImage
-from ..measurement.hri import MeasurementError, measure_hri
-from ..measurement.result import HepatoRenalMeasurement
 from ..measurement.roi import Roi
 from .definition import ReaderStudy, StudyImage, utc_text
 from .files import (
     MARKED,
+    begin_folder,
     check_reader,
     header,
     is_algorithm,
-    parse_time,
+    one_line,
     presentation_order,
     read_session,
     session_files,
     session_path,
 )
-from .journal import ANSWER, END, NOTE, SKIP, Journal, JournalWriter, Record, is_begun
+from .journal import END, NOTE, SKIP, Journal, JournalWriter, Record, is_begun
 from .picture import shown_pixels
+from .reading import Reading, answer_record, measure_rois, reading_from, reading_of
 
 # Why readers skip an image; any other sentence will do as well
 SKIP_REASONS = (
@@ -39,8 +38,6 @@ SKIP_REASONS = (
     "lesion or abnormal tissue",
     "poor image quality",
 )
-LONGEST_TEXT = 300  # characters of a reason or note
-SMALLEST_INSIDE = 0.98  # share of an ROI that must lie in the insonated area; its outline is found to a pixel or two
 
 
 class IntervalError(InputError):
@@ -49,24 +46,6 @@ class IntervalError(InputError):
     def __init__(self, message: str, allowed_from: datetime | None):
         super().__init__(message)
         self.allowed_from = allowed_from
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a reader said of an image: two ROIs and their measurement, or the ``reason`` of a skip."""
-
-    image: str
-    liver: Roi | None = None
-    kidney: Roi | None = None
-    liver_mean: float | None = None
-    kidney_mean: float | None = None
-    hri: float | None = None
-    flags: tuple[str, ...] = ()
-    reason: str = ""
-
-    @property
-    def skipped(self) -> bool:
-        return self.liver is None
 
 
 @dataclass(frozen=True)
@@ -275,94 +254,6 @@ def _usable(study: ReaderStudy, journal: Journal) -> dict[str, Record]:
     return known
 
 
-def check_rois(image: StudyImage, liver: Roi, kidney: Roi, sector: np.ndarray) -> None:
-    """Raise :class:`InputError` unless both ROIs have the study's size and lie in the insonated area ``sector``."""
-    for organ, roi in (("liver", liver), ("kidney", kidney)):
-        if (roi.width, roi.height) != (image.roi_width, image.roi_height):
-            raise InputError(
-                f"The {organ} ROI has {roi.width} x {roi.height} pixels, not {image.roi_width} x {image.roi_height} "
-                "as the study says."
-            )
-        if not roi.inside(sector.shape):
-            raise InputError(f"The {organ} ROI lies outside the image; move it onto the tissue.")
-        if roi.values(sector).mean() < SMALLEST_INSIDE:
-            raise InputError(f"The {organ} ROI lies outside the insonated area; move it onto the tissue.")
-
-
-def measure_rois(source: UltrasoundImage, image: StudyImage, liver: Roi, kidney: Roi) -> HepatoRenalMeasurement:
-    """The measurement of two ROIs of an image of the study; :class:`InputError` where they give no index."""
-    geometry = image.geometry()
-    check_rois(image, liver, kidney, geometry.mask)
-    try:
-        return measure_hri(source, liver, kidney, geometry, image.calibration)
-    except MeasurementError as error:
-        raise InputError(str(error)) from error
-
-
-def answer_record(reading: Reading, image: StudyImage) -> Record:
-    """The record of an answer, without what the file adds."""
-    return {
-        "type": ANSWER,
-        "image": image.id,
-        "pixels": image.sha256,
-        "liver": [reading.liver.left, reading.liver.top, reading.liver.width, reading.liver.height],
-        "kidney": [reading.kidney.left, reading.kidney.top, reading.kidney.width, reading.kidney.height],
-        "liver_mean": reading.liver_mean,
-        "kidney_mean": reading.kidney_mean,
-        "hri": reading.hri,
-        "flags": list(reading.flags),
-    }
-
-
-def reading_of(record: Record) -> Reading:
-    """What an answer or skip in a file says; ``KeyError``, ``TypeError`` or ``ValueError`` if it is malformed."""
-    if record["type"] == SKIP:
-        return Reading(record["image"], reason=record["reason"])
-    return Reading(
-        image=record["image"],
-        liver=_roi(record["liver"]),
-        kidney=_roi(record["kidney"]),
-        liver_mean=record["liver_mean"],
-        kidney_mean=record["kidney_mean"],
-        hri=record["hri"],
-        flags=tuple(record["flags"]),
-    )
-
-
-def _roi(values: list[int]) -> Roi:
-    if not all(type(value) is int for value in values):
-        raise TypeError("an ROI is four whole numbers")
-    return Roi(*values)
-
-
-def one_line(text: str) -> str:
-    """Text without line breaks and control characters, not too long."""
-    return "".join(c if c.isprintable() else " " for c in text).strip()[:LONGEST_TEXT]
-
-
-def begin_folder(study: ReaderStudy) -> None:
-    """Make the folder of the sessions where it is missing."""
-    if not study.sessions_folder.is_dir():
-        try:
-            study.sessions_folder.mkdir(parents=True, exist_ok=True)
-            flush_folder(study.folder)
-        except OSError as error:
-            raise InputError("The study folder cannot be written; check space and permission.") from error
-
-
-def reading_from(image: str, measured: HepatoRenalMeasurement) -> Reading:
-    """A measurement of an image as an answer."""
-    return Reading(
-        image=image,
-        liver=measured.liver.roi,
-        kidney=measured.kidney.roi,
-        liver_mean=measured.liver.mean,
-        kidney_mean=measured.kidney.mean,
-        hri=measured.hri,
-        flags=tuple(dict.fromkeys(flag.code for flag in measured.flags)),
-    )
-
-
 def _check_interval(study: ReaderStudy, reader: str, session: int, now: datetime, override: str) -> Record:
     """What the header says of the reader's other sessions; :class:`IntervalError` if the last one is too recent."""
     others = []
@@ -393,6 +284,3 @@ def _check_interval(study: ReaderStudy, reader: str, session: int, now: datetime
         f"Session {session} may begin on {allowed:%Y-%m-%d}, or at once with a reason, which is stored.",
         allowed,
     )
-
-
-__all__ = ["SKIP_REASONS", "IntervalError", "Reading", "ReadingSession", "ShownImage", "parse_time"]

@@ -89,10 +89,10 @@ class Widget:
         return self._values.get(name)
 
 
-def ui_widgets(api: Api) -> dict[str, Widget]:
+def ui_widgets(api: Api, ui_file: Path = UI_FILE) -> dict[str, Widget]:
     """The widgets of the ``.ui`` file by their names."""
     found = {}
-    for element in ElementTree.parse(UI_FILE).iter("widget"):
+    for element in ElementTree.parse(ui_file).iter("widget"):
         widget = found[element.get("name")] = Widget(api, element.get("class"), element.get("name"))
         for tooltip in element.findall("property[@name='toolTip']"):
             widget.toolTip = "".join(tooltip.itertext()).strip()
@@ -102,8 +102,9 @@ def ui_widgets(api: Api) -> dict[str, Widget]:
 class Application:
     """Puts the stand-ins where the module imports them from, and takes them away again."""
 
-    def __init__(self, scene):
+    def __init__(self, scene, module: slicer_double.Module = slicer_double.HEPATORENAL_INDEX):
         self.api = Api()
+        self.module = module
         self.scene = scene
         self.queue = slicer_double.Queue()
         self.errors: list[str] = []
@@ -130,7 +131,7 @@ class Application:
         for kind in ("", "Widget", "Logic", "Test"):
             setattr(parts, f"ScriptedLoadableModule{kind}", _base(kind, self))
         wrapper = types.ModuleType("slicer.parameterNodeWrapper")
-        wrapper.parameterNodeWrapper = lambda declared: Wrapper
+        wrapper.parameterNodeWrapper = lambda declared: lambda node: Wrapper(node, self.module)
         wrapper.Choice, wrapper.WithinRange = list, lambda low, high: (low, high)
         modules = {"qt": qt, "slicer.ScriptedLoadableModule": parts, "slicer.parameterNodeWrapper": wrapper}
         for name, module in modules.items():
@@ -164,8 +165,8 @@ class Application:
         return len(wanted)
 
     def _load(self) -> Widget:
-        self.widgets = ui_widgets(self.api)
-        return self.widgets["HepatoRenalIndex"]
+        self.widgets = ui_widgets(self.api, self.module.ui_file)
+        return self.widgets[self.module.name]
 
     def _keep(self, where: dict, name: str, value) -> None:
         self._kept.append((where, name, where.get(name)))
@@ -178,7 +179,11 @@ class Application:
                 where.pop(name, None)
             else:
                 where[name] = value
-        for name in [name for name in sys.modules if name.startswith("HepatoRenalIndexLib.module")]:
+        for name in [
+            name
+            for name in sys.modules
+            if name.startswith(("HepatoRenalIndexLib.module", "SteatosisEstimatorLib.module"))
+        ]:
             del sys.modules[name]
 
 
@@ -202,18 +207,19 @@ class Wrapper(slicer_double.Parameters):
     As the application's, it keeps the nodes that it read when the parameter node was last modified.
     """
 
-    def __init__(self, node):
-        super().__init__(node.GetScene())
+    def __init__(self, node, module: slicer_double.Module):
+        super().__init__(node.GetScene(), module)
         object.__setattr__(self, "_read", {})
         self._readNodes()
         node.AddObserver("ModifiedEvent", self._readNodes)
 
     def _readNodes(self, caller=None, event=None) -> None:
-        for name in slicer_double.NODES:
-            self._read[name] = self.parameterNode.GetNodeReference(name)
+        if "_module" in self.__dict__:  # else it was thrown away already
+            for name in self._module.nodes:
+                self._read[name] = self.parameterNode.GetNodeReference(name)
 
     def __getattr__(self, name):
-        return self._read[name] if name in slicer_double.NODES else super().__getattr__(name)
+        return self._read[name] if name in self._module.nodes else super().__getattr__(name)
 
     def connectGui(self, gui) -> int:
         return 1
@@ -234,10 +240,10 @@ def _base(kind: str, application: Application):
             pass
 
         def resourcePath(self, name):
-            return str(MODULE / "Resources" / name)
+            return str(application.module.folder / "Resources" / name)
 
         def getParameterNode(self):
-            return slicer_double.Parameters(application.scene).parameterNode
+            return slicer_double.Parameters(application.scene, application.module).parameterNode
 
     Base.__name__ = f"ScriptedLoadableModule{kind}"
     return Base

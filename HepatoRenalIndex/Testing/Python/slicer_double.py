@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sys
 import types
+from dataclasses import dataclass
+from pathlib import Path
 
 DEFAULTS = {
     "rulerLength": 50.0,
@@ -27,6 +29,26 @@ DEFAULTS = {
 NODES = ("inputVolume", "segmentation", "liverRoi", "kidneyRoi", "resultTable", "rulerLine", "classMap")
 
 
+@dataclass(frozen=True)
+class Module:
+    """A scripted module: its folder, and what its parameter node declares."""
+
+    folder: Path
+    defaults: dict
+    nodes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def ui_file(self) -> Path:
+        return self.folder / "Resources" / "UI" / f"{self.name}.ui"
+
+
+HEPATORENAL_INDEX = Module(Path(__file__).resolve().parents[2], DEFAULTS, NODES)
+
+
 def install() -> None:
     """Make ``slicer.i18n`` importable, with texts that stay as they are."""
     if "slicer.i18n" not in sys.modules:
@@ -39,32 +61,33 @@ def install() -> None:
 class Parameters:
     """A parameter node wrapper: typed attributes kept in a scripted module node of the scene."""
 
-    def __init__(self, scene):
-        node = scene.GetSingletonNode("HepatoRenalIndex", "vtkMRMLScriptedModuleNode")
+    def __init__(self, scene, module: Module = HEPATORENAL_INDEX):
+        object.__setattr__(self, "_module", module)
+        node = scene.GetSingletonNode(module.name, "vtkMRMLScriptedModuleNode")
         if node is None:
             node = scene.CreateNodeByClass("vtkMRMLScriptedModuleNode")
             node.UnRegister(None)
-            node.SetSingletonTag("HepatoRenalIndex")
-            node.SetModuleName("HepatoRenalIndex")
+            node.SetSingletonTag(module.name)
+            node.SetModuleName(module.name)
             node = scene.AddNode(node)
         object.__setattr__(self, "parameterNode", node)
 
     def __getattr__(self, name):
-        node = self.parameterNode
-        if name in NODES:
+        node, defaults = self.parameterNode, self._module.defaults
+        if name in self._module.nodes:
             return node.GetNodeReference(name)
-        if name not in DEFAULTS:
+        if name not in defaults:
             raise AttributeError(name)
-        default, text = DEFAULTS[name], node.GetParameter(name)
+        default, text = defaults[name], node.GetParameter(name)
         if text == "":
             return default
         return text == "True" if isinstance(default, bool) else type(default)(text)
 
     def __setattr__(self, name, value):
-        if name in NODES:
+        if name in self._module.nodes:
             self.parameterNode.SetNodeReferenceID(name, None if value is None else value.GetID())
-        elif name in DEFAULTS:
-            assert isinstance(value, type(DEFAULTS[name])), (name, value)
+        elif name in self._module.defaults:
+            assert isinstance(value, type(self._module.defaults[name])), (name, value)
             self.parameterNode.SetParameter(name, str(value))
         else:
             raise AttributeError(name)

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib.util
-import re
 import sys
 import types
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from urllib.request import url2pathname
 
 import pytest
-from desktop_double import API_FILE, MODULE, UI_FILE, Api, Application
+from desktop_double import API_FILE, MODULE, Application
 from HepatoRenalIndexLib.scene import runtime
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 SAMPLES = MODULE / "Resources" / "SampleData"
-SOURCES = [MODULE / "HepatoRenalIndex.py", *sorted((MODULE / "HepatoRenalIndexLib" / "module").glob("*.py"))]
-# What the application's parameterNodeWrapper can bind to a control (slicer/parameterNodeWrapper/guiConnectors.py).
-BINDINGS = {
-    "qMRMLNodeComboBox": r"vtkMRML\w+Node",
-    "QCheckBox": "bool",
-    "QComboBox": r"Annotated\[str, Choice\(.*",
-    "QDoubleSpinBox": r"Annotated\[float, WithinRange\(.*",
-    "QSpinBox": r"Annotated\[int, WithinRange\(.*",
-    "QLineEdit": "str",
-}
 
 
 @pytest.fixture(scope="module")
@@ -237,59 +224,3 @@ def test_a_layout_that_was_restored_before_the_module_knew_it_gets_its_views(app
     layout.registerLayout()
     slicer.app.layoutManager = lambda: None
     logic.SetMRMLScene(None)
-
-
-def test_every_control_is_bound_to_a_parameter_of_a_type_that_it_can_show():
-    tree = ast.parse((MODULE / "HepatoRenalIndexLib" / "module" / "parameters.py").read_text(encoding="utf-8"))
-    declared = {
-        node.target.id: ast.unparse(node.annotation) for node in ast.walk(tree) if isinstance(node, ast.AnnAssign)
-    }
-    bound = 0
-    for element in ElementTree.parse(UI_FILE).iter("widget"):
-        for name in element.findall("property[@name='SlicerParameterName']"):
-            annotation = declared["".join(name.itertext()).strip()]
-            assert re.fullmatch(BINDINGS[element.get("class")], annotation), element.get("name")
-            bound += 1
-    assert bound > 10
-
-
-def test_classes_of_the_application_that_the_code_names_exist():
-    """``qt.X``, ``ctk.X`` and ``slicer.qX`` with the attribute behind it."""
-    if not API_FILE.is_file():
-        pytest.skip("the list of the application's widget classes is absent")
-    classes = Api().classes
-    checked = 0
-    for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.Attribute) or not ast.unparse(node).startswith(("qt.", "ctk.", "slicer.q")):
-                continue
-            package, kind, *rest = ast.unparse(node).split(".")
-            assert f"{package}.{kind}" in classes, f"{path.name}:{node.lineno}"
-            assert not rest or rest[0] in classes[f"{package}.{kind}"]["names"], f"{path.name}:{node.lineno}"
-            checked += 1
-    assert checked > 5
-
-
-def test_classes_of_the_scene_that_the_code_names_exist():
-    """``slicer.vtkX`` with the method behind it: they are the same in slicer-core."""
-    missing = []
-    for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.Attribute) or not ast.unparse(node).startswith("slicer.vtk"):
-                continue
-            found = slicer
-            for name in ast.unparse(node).split("(")[0].split(".")[1:3]:
-                found = getattr(found, name, None)
-            if found is None:
-                missing.append(f"{path.name}:{node.lineno} {ast.unparse(node)}")
-    assert missing == []
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
-def test_texts_can_be_translated(path):
-    """Only literals are found by the translation tools; values are put in by name afterwards."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_":
-            (text,) = node.args
-            assert isinstance(text, ast.Constant), f"{path.name}:{node.lineno}"
-            assert "{}" not in text.value, f"{path.name}:{node.lineno}"

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.util
-import re
 import sys
 import types
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-from desktop_double import API_FILE, MODULE, UI_FILE, Api, Application
+from desktop_double import API_FILE, MODULE, UI_FILE, Application
 from HepatoRenalIndexLib.scene import runtime
-from slicer_double import DEFAULTS, NODES
 
 pytest.importorskip("slicer", reason="slicer-core is not installed")
-needs_api = pytest.mark.skipif(not API_FILE.is_file(), reason="the list of the application's widget classes is absent")
-PANEL_NAMES = ("widget", "panels", "resultPanels", "studyPanels")
-PANEL_FILES = [MODULE / "HepatoRenalIndexLib" / "module" / f"{name}.py" for name in PANEL_NAMES]
 TREE = ElementTree.parse(UI_FILE)
 # Controls have a tooltip; frames and the panel itself have nothing to explain.
 CONTROLS = [element for element in TREE.iter("widget") if element.get("class") != "qMRMLWidget"]

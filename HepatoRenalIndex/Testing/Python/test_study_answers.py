@@ -28,7 +28,8 @@ from HepatoRenalIndexLib.study.files import session_path
 from HepatoRenalIndexLib.study.importing import import_table
 from HepatoRenalIndexLib.study.journal import chained, line_of, read_journal
 from HepatoRenalIndexLib.study.merging import merge
-from HepatoRenalIndexLib.study.session import Reading, ReadingSession
+from HepatoRenalIndexLib.study.reading import Reading
+from HepatoRenalIndexLib.study.session import ReadingSession
 from PIL import Image
 from study_case import copy_study, make_study, phantom, read, spot
 
