@@ -1,0 +1,36 @@
+"""Chart of what the frames of a clip say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from HepatoRenalIndexLib.module.plots import findChart, plotChart, plotSeries, plotTable
+from slicer.i18n import tr as _
+
+FAT_FRAMES = "fat-frames"
+_LINE_COLOR, _WHOLE_COLOR, _SHOWN_COLOR = (0.15, 0.35, 0.7), (0.45, 0.45, 0.45), (0.9, 0.2, 0.2)
+
+
+def updateFramesPlot(scene, valueOfFrame: Mapping[int, float], whole: float | None, shownFrame: int, unit: str):
+    """Show a value over the frames, that of the subject, and which frame is shown; ``unit`` names the axis."""
+    frames = np.array(list(valueOfFrame), float)
+    values = np.array(list(valueOfFrame.values()), float)
+    name = _("Liver fat plot data")
+    level = np.full(values.size, np.nan if whole is None else whole)
+    line = plotTable(scene, FAT_FRAMES, {"frame": frames, "value": values, "subject": level}, name)
+    shown = valueOfFrame.get(shownFrame)
+    marked = {"frame": [shownFrame], "shown": [shown]} if shown is not None else {"frame": [], "shown": []}
+    columns = {column: np.array(value, float) for column, value in marked.items()}
+    mark = plotTable(scene, FAT_FRAMES + "-shown", columns, name)
+    series = [plotSeries(scene, FAT_FRAMES, "value", _("Frame"), line, "frame", _LINE_COLOR, marked=True)]
+    if whole is not None:
+        series.append(plotSeries(scene, FAT_FRAMES, "subject", _("Subject"), line, "frame", _WHOLE_COLOR, dashed=True))
+    series.append(plotSeries(scene, FAT_FRAMES, "shown", _("Frame shown"), mark, "frame", _SHOWN_COLOR, single=True))
+    return plotChart(scene, FAT_FRAMES, _("Liver fat over the frames"), _("Frame"), unit, series)
+
+
+def clearFramesPlot(scene) -> None:
+    """Empty the chart, where there is one."""
+    if findChart(scene, FAT_FRAMES) is not None:
+        updateFramesPlot(scene, {}, None, 0, "")

@@ -1,0 +1,80 @@
+"""The buttons of the panel, pressed one after the other, inside the application and in the project's own tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import slicer
+from slicer.i18n import tr as _
+
+from . import tables
+from .installing import installerFor
+from .widget import ModuleWidget
+
+
+class PanelTest:
+    """Works on the panel of the opened module. ``settle()`` lets the application do what waits to be done.
+
+    ``say(text)`` tells the step; a check that fails raises ``AssertionError``.
+    """
+
+    def __init__(self, panel: ModuleWidget, settle: Callable[[], object], say: Callable[[str], object]):
+        self._logic = panel.logic
+        self._ui = panel.ui
+        self._settle = settle
+        self._say = say
+
+    def run(self) -> None:
+        self.choose()
+        if not installerFor(self._logic.model()).missing():
+            self.estimate()
+            self.look()
+        self.closeScene()
+
+    def _click(self, button) -> None:
+        assert button.enabled, button.objectName
+        button.click()
+        self._settle()
+
+    def choose(self) -> None:
+        """Without an image the button says what is missing; with those of a subject it can be pressed."""
+        self._say(_("Panel: views"))
+        assert not self._ui.applyButton.enabled
+        assert self._ui.applyButton.toolTip
+        self._logic.loadSample("fatty")
+        self._settle()
+        self._click(self._ui.guessButton)
+        assert self._logic.parameters().liverKidney is not None
+        assert self._ui.applyButton.enabled
+        assert self._ui.modelLabel.text
+
+    def estimate(self) -> None:
+        """The number, its doubts and its parts are in the panel."""
+        self._say(_("Panel: estimate"))
+        volumes = {view: source.volume for view, source in self._logic.assigned().items()}
+        row = self._logic.estimateVolumes(volumes, subject="A")
+        self._settle()
+        assert f"{row['fat_percent']:.1f}" in self._ui.resultLabel.text
+        assert self._ui.warningLabel.text
+        assert self._ui.saveCsvButton.enabled
+
+    def look(self) -> None:
+        """Layouts, and the layer over the image."""
+        self._say(_("Panel: views of the result"))
+        if slicer.app.layoutManager() is not None:
+            self._click(self._ui.plotsButton)
+            self._click(self._ui.imageOnlyButton)
+        for _step in range(2):
+            self._click(self._ui.showOverlayCheckBox)
+        assert self._ui.explanationLabel.text
+        table = self._logic.parameters().estimateTable
+        assert tables.isTable(table, tables.ESTIMATES)
+
+    def closeScene(self) -> None:
+        """Everything is gone, and the module can be used again."""
+        self._say(_("Panel: closing the scene"))
+        slicer.mrmlScene.Clear()
+        self._settle()
+        assert not self._logic.assigned()
+        assert not self._ui.applyButton.enabled
+        assert not self._ui.saveCsvButton.enabled

@@ -1,0 +1,155 @@
+"""The sections with results, explanation, and what is rarely needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import qt
+import slicer
+from HepatoRenalIndexLib.module.panels import Panel
+from HepatoRenalIndexLib.module.source import isAlive
+from HepatoRenalIndexLib.module.views import showImageOnly
+from slicer.i18n import tr as _
+
+from . import layout, tables
+from .installing import installerFor
+from .resultText import explanationText, partsHtml, resultHtml, warningHtml
+from .vocabulary import viewName
+
+
+class ResultsPanel(Panel):
+    """The number, why it may be doubtful, its parts, plot, tables."""
+
+    def __init__(self, ui, logic, tell):
+        super().__init__(ui, logic, tell)
+        self._tableNode = None
+        for kind in tables.KINDS:
+            ui.tableComboBox.addItem(kind.title)
+        ui.tableComboBox.connect("currentIndexChanged(int)", lambda index: self._updateTable())
+        ui.plotsButton.connect("clicked()", lambda: self.attempt(layout.showImageAndCurve, logic.scene))
+        ui.imageOnlyButton.connect("clicked()", lambda: self.attempt(showImageOnly))
+        ui.saveCsvButton.connect("clicked()", self.onSaveCsv)
+
+    @property
+    def _kind(self) -> tables.TableKind:
+        return tables.KINDS[max(self.ui.tableComboBox.currentIndex or 0, 0)]
+
+    def onSaveCsv(self) -> None:
+        path = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), _("Save table"), "", _("Tables (*.csv)"))
+        if path:
+            self.attempt(self._saveCsv, path if path.lower().endswith(".csv") else path + ".csv")
+
+    def _saveCsv(self, path: str) -> None:
+        tables.saveCsv(getattr(self.logic.parameters(), self._kind.parameter), self._kind, path)
+        self.tell(_("Table saved."))
+
+    def update(self) -> None:
+        ui, shown = self.ui, self.logic.shown
+        ui.resultLabel.setText(resultHtml(shown))
+        warning = warningHtml(shown)
+        ui.warningLabel.setText(warning)
+        ui.warningLabel.setVisible(bool(warning))
+        ui.partsTextBrowser.setHtml(partsHtml(shown))
+        self._updateTable()
+
+    def _updateTable(self) -> None:
+        table = getattr(self.logic.parameters(), self._kind.parameter)
+        table = table if isAlive(table) else None
+        if table is not self._tableNode:
+            self._tableNode = table
+            self.ui.tableView.setMRMLTableNode(table)
+        hasRows = table is not None and table.GetNumberOfRows() > 0
+        self.enable(self.ui.saveCsvButton, "" if hasRows else _("Estimate first: the table has no rows."))
+
+
+class ExplanationPanel(Panel):
+    """Which image is shown, and what lies over it. ``show(volume)`` shows a volume in the slice view."""
+
+    def __init__(self, ui, logic, tell, show: Callable):
+        super().__init__(ui, logic, tell)
+        self._show = show
+        self._views: tuple = ()
+        self._browser, self._shownOnce, self._filling = None, False, False
+        ui.viewComboBox.connect("currentIndexChanged(int)", self._onChosen)
+
+    def _onChosen(self, index: int) -> None:
+        if not self._filling and 0 <= index < len(self._views):
+            source = self.logic.shown.sources.get(self._views[index])
+            if source is not None:
+                self.attempt(self._show, source.volume)
+                self.logic.requestRefresh()
+
+    def update(self) -> None:
+        ui, shown = self.ui, self.logic.shown
+        self._fill(tuple(shown.sources))
+        source = shown.sources.get(shown.view)
+        browser = source.browser if source is not None and source.isClip else None
+        if browser is not self._browser or not self._shownOnce:
+            self._browser, self._shownOnce = browser, True
+            for widget in (ui.sequencePlayWidget, ui.sequenceSeekWidget):
+                widget.setMRMLSequenceBrowserNode(browser)
+                widget.setVisible(browser is not None)
+        ui.explanationLabel.setText(explanationText(shown, self.logic.explanationNote))
+        reason = "" if shown.mapFrames else _("Estimate first: there is nothing to show over the image.")
+        self.enable(ui.showOverlayCheckBox, reason)
+
+    def _fill(self, views: tuple) -> None:
+        self._filling = True
+        try:
+            if views != self._views:
+                self._views = views
+                self.ui.viewComboBox.clear()
+                for view in views:
+                    self.ui.viewComboBox.addItem(viewName(view))
+            view = self.logic.shown.view
+            if view in views and self.ui.viewComboBox.currentIndex != views.index(view):
+                self.ui.viewComboBox.setCurrentIndex(views.index(view))
+            self.enable(self.ui.viewComboBox, "" if views else _("Choose an image or clip first."))
+        finally:
+            self._filling = False
+
+
+class CohortPanel(Panel):
+    """Tables of many subjects."""
+
+    def __init__(self, ui, logic, tell, ensure: Callable | None = None):
+        super().__init__(ui, logic, tell)
+        self._ensure = ensure or (lambda model: installerFor(model).ensure())
+        for widget in (ui.cohortLineEdit, ui.cohortOutputLineEdit):
+            widget.connect("currentPathChanged(QString)", lambda path: self.update())
+        ui.cohortButton.connect("clicked()", self.onEstimate)
+        ui.cancelCohortButton.connect("clicked()", self.onCancel)
+        logic.cohortEnded.connect(self._onEnded)
+
+    def disconnect(self) -> None:
+        self.logic.cohortEnded.disconnect(self._onEnded)
+
+    def onEstimate(self) -> None:
+        self.ui.logTextEdit.clear()
+        self.attempt(self._estimate)
+        self.update()
+
+    def _estimate(self) -> None:
+        self._ensure(self.logic.model())
+        ui = self.ui
+        self.logic.estimateCohort(ui.cohortLineEdit.currentPath, ui.cohortOutputLineEdit.currentPath, blocking=False)
+        self.tell(_("Estimating the table..."))
+
+    def onCancel(self) -> None:
+        self.logic.cancelCohort()
+        self.tell(_("Stopped; the next run goes on from here."))
+        self.update()
+
+    def _onEnded(self, sentence: str) -> None:
+        self.tell(sentence or _("The table is estimated; see estimates.csv among the results."))
+        self.update()
+
+    def update(self) -> None:
+        ui, running = self.ui, self.logic.isCohortRunning
+        reason = ""
+        if not ui.cohortLineEdit.currentPath or not ui.cohortOutputLineEdit.currentPath:
+            reason = _("Choose the table and the folder for the results first.")
+        elif self.logic.shown.model.card is None:
+            reason = self.logic.shown.model.problem
+        self.enable(ui.cohortButton, _("A table is being estimated.") if running else reason)
+        self.enable(ui.cancelCohortButton, "" if running else _("No table is being estimated."))
