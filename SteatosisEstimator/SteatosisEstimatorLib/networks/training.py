@@ -18,7 +18,7 @@ from ignite.engine import Events
 from ignite.handlers import EarlyStopping
 from ignite.metrics import Loss
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, TensorDataset
 
 CHECKPOINT = "training.pt"
 
@@ -100,12 +100,13 @@ class _Run:
         self.trainer = SupervisedTrainer(
             device=device,
             max_epochs=plan.epochs,
-            train_data_loader=DataLoader(data, plan.batch_size, sampler=self.sampler),
+            train_data_loader=_loader(data, self.sampler, plan.batch_size),
             network=network,
             optimizer=optimizer,
             loss_function=loss,
             prepare_batch=_prepare,
             optim_set_to_none=True,
+            decollate=False,
         )
         self.evaluator = self.stopper = None
         if validation is not None:
@@ -142,9 +143,8 @@ class _Run:
 
     def _note_loss(self, engine) -> None:
         output = engine.state.output
-        items = len(output) if isinstance(output, list) else 1
-        value = output[0]["loss"] if isinstance(output, list) else output["loss"]
-        self.summed += float(value) * items
+        items = len(output["label"])
+        self.summed += output["loss"].item() * items
         self.seen += items
 
     def _end_epoch(self, engine) -> None:
@@ -195,6 +195,13 @@ class _Run:
         self.trainer.state.epoch = state["epoch"]
         self.trainer.state.iteration = state["epoch"] * self.trainer.state.epoch_length
         return state["done"] or state["epoch"] >= self.plan.epochs
+
+
+def _loader(data: Dataset, sampler: Sampler[int], batch_size: int) -> DataLoader:
+    """Batches of the data; tensors in memory are indexed by the whole batch, which saves putting it together."""
+    if isinstance(data, TensorDataset):
+        return DataLoader(data, batch_size=None, sampler=BatchSampler(sampler, batch_size, drop_last=False))
+    return DataLoader(data, batch_size, sampler=sampler)
 
 
 def _prepare(batch: Sequence[torch.Tensor], device, non_blocking: bool = False, **kwargs):
