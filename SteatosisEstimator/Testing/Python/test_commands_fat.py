@@ -15,6 +15,7 @@ import pytest
 from drawn_cohort import FAT, write_drawn_cohort
 from SteatosisEstimatorLib.bundles.loading import read_card
 from SteatosisEstimatorLib.cohort.reading import read_cohort
+from SteatosisEstimatorLib.commands import validation_cohort
 from SteatosisEstimatorLib.commands.main import main
 from SteatosisEstimatorLib.commands.shared import share_bar
 
@@ -58,6 +59,22 @@ def test_a_cohort_is_simulated_and_says_so(tmp_path, capsys):
     assert len(cohort) == 2 and cohort.simulated and cohort.problems == ()
     assert main(["simulate-cohort", "-o", str(tmp_path / "cohort"), "--reference", "biopsy"]) == 2
     assert "MRI-PDFF or H-MRS" in capsys.readouterr().err
+
+
+def test_the_published_images_become_a_cohort(tmp_path, capsys):
+    data = Path(__file__).resolve().parents[4] / "shared" / "data" / "byra2018"
+    if not data.is_dir():
+        pytest.skip("the validation data folder is not here")
+    assert validation_cohort.main([str(data), str(tmp_path / "cohort.csv")]) == 0
+    cohort = read_cohort(tmp_path / "cohort.csv")
+    assert len(cohort) == 40 and cohort.problems == () and cohort.reference.value == "biopsy"
+    assert (cohort.fat_percent() >= 5).sum() == 28 and str(tmp_path) not in str(cohort.subjects[0].images[0].source)
+
+
+def test_other_data_are_no_published_images(tmp_path, capsys):
+    assert validation_cohort.main([str(tmp_path), str(tmp_path / "cohort.csv")]) == 2
+    assert "has no patients.csv" in capsys.readouterr().err
+    assert validation_cohort.main([str(tmp_path)]) == 2
 
 
 def test_an_error_row_gives_the_exit_code_1(cohort, tmp_path, capsys):
