@@ -26,7 +26,7 @@ figure { margin: 1.2em 0 } figcaption { font-size: 0.9em; margin-bottom: 0.3em }
 svg { max-width: 100%; height: auto } .wide { overflow-x: auto }
 @media print { details { display: none } figure { break-inside: avoid } }
 """
-OPEN_FIGURES = ("within reader ", "algorithm against mean", "algorithm against reader")
+OPEN_FIGURES = ("within reader ", "between readers ", "algorithm against mean", "algorithm against reader")
 
 
 def report_html(study: Study) -> str:

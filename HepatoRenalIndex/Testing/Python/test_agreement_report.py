@@ -61,7 +61,9 @@ def test_readers_by_session_and_the_algorithm_stand_as_in_table_3(study):
     values = [np.stack([study.table.values(r, "1", "hri") for r in ("Ann McB", "Ben")]).mean(axis=0)]
     values.append(study.table.values("algorithm", "1", "hri"))
     assert table.rows[2][3].startswith(f"{icc(np.stack(values, axis=1)).value:.3f} (")
-    assert any("mean of the others" in note for note in table.notes)
+    assert "higher than those between two readers" in table.notes[-1] and "counterpart" not in table.notes[-1]
+    third = study_of(table_of(answers((*COLUMNS, ("Cy", "1")))), SETTINGS)
+    assert "Their fair counterpart is each reader" in between_table(third.comparisons).notes[-1]
 
 
 def test_one_session_and_no_algorithm_leave_their_parts_out():
