@@ -1,6 +1,6 @@
 """``python -m SteatosisEstimatorLib.commands.validation_cohort DATA_DIR COHORT.csv``.
 
-Writes the cohort of the published images of Byra et al. 2018 (doi 10.5281/zenodo.1009146): one view of liver and kidney,
+Writes the cohort of the images of Byra et al. 2018 (doi 10.5281/zenodo.1009146): one view of liver and kidney,
 percent of hepatocytes with fat by biopsy. ``DATA_DIR`` holds ``patients.csv`` and ``images/pNN_fK.png``.
 """
 
