@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -288,10 +288,12 @@ def _image_json(image: StudyImage) -> dict[str, Any]:
 
 
 def _image(entry: dict[str, Any]) -> StudyImage:
-    path = PurePosixPath(entry["path"])
+    path, foreign = PurePosixPath(entry["path"]), PureWindowsPath(entry["path"])
     rows, columns = int(entry["rows"]), int(entry["columns"])
     width, height = (int(v) for v in entry["roi"])
-    if path.is_absolute() or ".." in path.parts or not 0 < rows * columns <= MAX_FRAME_PIXELS:
+    if path.is_absolute() or foreign.drive or ".." in foreign.parts:
+        raise ValueError("a path that leads out of the folder of the images")
+    if rows < 1 or columns < 1 or rows * columns > MAX_FRAME_PIXELS:
         raise ValueError("impossible image")
     if not 0 < width <= columns or not 0 < height <= rows or not 0 <= int(entry["frame"]) < MAX_FRAMES:
         raise ValueError("impossible ROI or frame")

@@ -317,7 +317,7 @@ def test_a_damaged_study_is_one_sentence(tmp_path, text):
         open_study(tmp_path)
 
 
-@pytest.mark.parametrize("path", ["../secret.png", "/etc/passwd", "a/../../b.png"])
+@pytest.mark.parametrize("path", ["../secret.png", "/etc/passwd", "a/../../b.png", "C:/b.png", "a\\..\\..\\b.png"])
 def test_a_study_never_leads_out_of_the_folder_of_its_images(tmp_path, path):
     study = make_study(tmp_path, count=1)
     content = json.loads((study.folder / "study.json").read_text())
