@@ -78,8 +78,8 @@ def between_table(comparisons: Sequence[Comparison]) -> GroupedTable | None:
         _append(cells, found)
         if "mean of readers" in name:
             notes.append(
-                "The mean of several readers varies less by chance than one reader, so that coefficients against it are "
-                "higher than those between two readers."
+                "The mean of several readers varies less by chance than one reader, so that coefficients against it "
+                "are higher than those between two readers."
             )
             if any("against mean of the other readers" in c.name for c in comparisons):
                 notes[-1] += " Their fair counterpart is each reader against the mean of the others (below)."

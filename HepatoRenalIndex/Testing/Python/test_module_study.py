@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
+import re
 import sys
 import types
 
@@ -202,6 +203,19 @@ def _place(application, widget):
     for organ, center in CENTERS.items():
         widget.logic.marking.place(organ, *center)
     application.queue.run()
+
+
+@pytest.mark.skipif(not API_FILE.is_file(), reason="the list of the application's widget classes is absent")
+def test_what_the_section_uses_of_qt_exists_there():
+    api = json.loads(API_FILE.read_text(encoding="utf-8"))["widgets"]
+    source = (MODULE / "HepatoRenalIndexLib" / "module" / "studyPanels.py").read_text(encoding="utf-8")
+    used = re.findall(r"\bqt\.(\w+)(?:\.(\w+))?", source)
+    assert ("QUrl", "fromLocalFile") in used and ("QShortcut", "") in used
+    for kind, name in used:
+        assert f"qt.{kind}" in api
+        assert not name or name in api[f"qt.{kind}"]["names"]
+    shortcut = {name for name in re.findall(r"shortcut\.(\w+)\(", source)} - {"connect", "setParent"}  # of QObject
+    assert shortcut and shortcut <= set(api["qt.QShortcut"]["names"])
 
 
 def test_disabled_buttons_say_what_is_missing(application, opened):
