@@ -45,7 +45,7 @@ def train(
     ``work`` keeps checkpoints, features and read images for later runs; without it they lie beside the output until the
     training is done. ``frames`` is how many frames of a clip are used, evenly spaced. Raises ``InputError``.
     """
-    output, chosen = Path(output), get_recipe(recipe)
+    output, chosen = Path(output).resolve(), get_recipe(recipe)  # its name is the model's
     values = settings_from(chosen.default_settings(), dict(settings or {}))
     weights, people = _weights(backbone_weights), _cohort(cohort, reference, frames)
     check_output(output)

@@ -221,6 +221,13 @@ def test_a_bundle_takes_the_place_of_a_bundle_only(trained, cohort, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["letters", "model"]
 
 
+def test_a_model_has_the_name_of_its_folder_however_that_was_given(cohort, tmp_path, monkeypatch):
+    (tmp_path / "Named").mkdir()
+    monkeypatch.chdir(tmp_path / "Named")
+    runs.train("brightness", cohort, ".", "liver")
+    assert read_card(tmp_path / "Named").name == "Named"
+
+
 def test_a_failure_while_writing_leaves_the_older_bundle(bundle, cohort, monkeypatch):
     before = load(bundle).sha256
 
