@@ -153,13 +153,7 @@ class ReadingPanel(Panel):
         self.ui.overrideLineEdit.clear()
 
     def onNext(self) -> None:
-        self.attempt(self._next)
-
-    def _next(self) -> None:
-        marking = self.logic.marking
-        marking.next()
-        if marking.session.finished:
-            self.tell(_("All images are read. Go back to correct answers, or press Stop."))
+        self.attempt(self.logic.marking.next)
 
     def onBack(self) -> None:
         self.attempt(self.logic.marking.back)
@@ -180,6 +174,8 @@ class ReadingPanel(Panel):
         session = marking.session
         reason = marking.whyNotNext()
         instruction = reason or _("Drag the crosses to move the ROIs. Space goes on to the next image.")
+        if session.finished:
+            instruction = _("All images are read. Go back to correct answers, or press Stop.")
         text = _("<b>{progress}</b><br>{instruction}")
         ui.readingLabel.setText(text.format(progress=marking.progress, instruction=instruction))
         ui.readingProgressBar.setMaximum(session.count)

@@ -214,7 +214,7 @@ def test_what_the_section_uses_of_qt_exists_there():
     for kind, name in used:
         assert f"qt.{kind}" in api
         assert not name or name in api[f"qt.{kind}"]["names"]
-    shortcut = {name for name in re.findall(r"shortcut\.(\w+)\(", source)} - {"connect", "setParent"}  # of QObject
+    shortcut = set(re.findall(r"shortcut\.(\w+)\(", source)) - {"connect", "setParent"}  # of QObject
     assert shortcut and shortcut <= set(api["qt.QShortcut"]["names"])
 
 
@@ -366,6 +366,7 @@ def test_a_session_too_early_asks_for_a_reason(application, opened, tmp_path):
     study = make_study(tmp_path / "study", frames=2, interval_days=28)
     _begin(application, opened, study)
     read(opened.logic.marking, "A", 1)
+    assert "All images are read" in ui["readingLabel"].value("text")
     ui["stopReadingButton"].fire("clicked()")
     assert ui["overrideLineEdit"].value("visible") is False
     _begin(application, opened, study, session=2)
