@@ -255,8 +255,8 @@ def _remarks(study: ReaderStudy, files: Sequence[SessionFile], sessions: Sequenc
             )
         reasons = Counter(r["reason"] for r in file.journal.last_word.values() if r["type"] == SKIP)
         if reasons:
-            said = ", ".join(f"{reason} ({count})" for reason, count in sorted(reasons.items()))
-            remarks.append(f"{label}: {status.skipped} images skipped: {said}.")
+            said = "; ".join(f"{reason.removesuffix('.')} ({count})" for reason, count in sorted(reasons.items()))
+            remarks.append(f"{label}: {status.skipped} skipped: {said}.")
         if override := file.journal.header.get("override"):
             remarks.append(f"{label}: begun before the interval had passed; reason given: {override}.")
         remarks += [f"{label}: {r.get('text', '')}" for r in file.journal.records if r["type"] == NOTE]

@@ -114,7 +114,7 @@ def test_images_nobody_measured_are_counted_as_missing(study):
     assert [skip.reason for skip in answers.skipped] == ["no liver in the image"]
     remarks = " ".join(answers.table.remarks)
     assert "Reader A, session 1: not finished, 6 of 8 images so far." in remarks
-    assert "Reader B, session 1: 1 images skipped: no liver in the image (1)." in remarks
+    assert "Reader B, session 1: 1 skipped: no liver in the image (1)." in remarks
 
 
 def test_three_sessions_of_a_reader_are_compared_by_twos_and_all_at_once():
