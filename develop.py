@@ -82,7 +82,7 @@ def main(arguments):
         call(PYTHON, "-m", "ruff", "format", "--check", ".")
         call(PYTHON, "-m", "pytest", *rest)
     else:
-        command = [str(PYTHON), "-m", "HepatoRenalIndexLib.commands", *(["demo"] if verb == "demo" else []), *rest]
+        command = [str(PYTHON), "-m", "SteatosisEstimatorLib.commands", *(["demo"] if verb == "demo" else []), *rest]
         sys.exit(subprocess.call(command))  # in the user's folder: the paths in ARGS are relative to it
 
 

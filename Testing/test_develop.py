@@ -49,9 +49,9 @@ def _environment(copy: Path) -> Path:
 def test_an_environment_that_is_up_to_date_is_used_as_it_is(copy):
     _environment(copy)
     done = _develop(copy, "run", "measure", "x.dcm", "-o", "out")
-    assert done.stdout == "-m HepatoRenalIndexLib.commands measure x.dcm -o out\n"
+    assert done.stdout == "-m SteatosisEstimatorLib.commands measure x.dcm -o out\n"
     assert done.returncode == 0
-    assert _develop(copy, "demo").stdout == "-m HepatoRenalIndexLib.commands demo\n"
+    assert _develop(copy, "demo").stdout == "-m SteatosisEstimatorLib.commands demo\n"
     tests = _develop(copy, "test", "-k", "x").stdout.splitlines()
     assert tests == ["-m ruff check .", "-m ruff format --check .", "-m pytest -k x"]
 

@@ -9,6 +9,10 @@ from pathlib import Path
 from HepatoRenalIndexLib.commands.main import make_parser
 from HepatoRenalIndexLib.measurement.columns import COLUMNS
 from HepatoRenalIndexLib.measurement.registry import PLACEMENTS
+from SteatosisEstimatorLib.cohort.vocabulary import View
+from SteatosisEstimatorLib.commands.main import fat_commands
+from SteatosisEstimatorLib.estimation.tables import ESTIMATE_COLUMNS
+from SteatosisEstimatorLib.recipes.registry import RECIPES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -29,7 +33,9 @@ def test_the_table_of_columns_is_that_of_the_software():
 
 
 def _commands() -> dict:
-    (subparsers,) = (action for action in make_parser()._actions if action.choices and "measure" in action.choices)
+    (subparsers,) = (
+        action for action in make_parser(fat_commands())._actions if action.choices and "measure" in action.choices
+    )
     return subparsers.choices
 
 
@@ -45,6 +51,11 @@ def test_every_command_and_every_option_of_measure_is_explained():
 def test_the_placements_are_named():
     for name in PLACEMENTS:
         assert f"`{name}`" in README
+
+
+def test_the_recipes_the_views_and_the_columns_of_an_estimate_are_named():
+    for name in (*RECIPES, *(view.value for view in View), *ESTIMATE_COLUMNS):
+        assert f"`{name}`" in README, name
 
 
 def test_links_and_pictures_lead_to_files():

@@ -9,7 +9,11 @@ from HepatoRenalIndexLib.commands import main as program
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    return program.main(arguments, fat_commands())
+
+
+def fat_commands() -> tuple:
+    """What adds the commands of this library to the parser of the program."""
     from . import estimate, evaluate, simulate, train
 
-    more = (estimate, train, evaluate, simulate)
-    return program.main(arguments, tuple(command.add_parser for command in more))
+    return tuple(command.add_parser for command in (estimate, train, evaluate, simulate))
