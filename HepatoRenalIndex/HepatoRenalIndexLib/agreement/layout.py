@@ -13,7 +13,7 @@ from .comparison import Comparison
 
 ROW_NAMES = {"liver": "Liver", "kidney": "Right kidney", "hri": "HRI"}
 DIGITS = {"liver": 2, "kidney": 2, "hri": 3}
-MISSING = "-"
+MISSING = "\N{EN DASH}"
 _WITHIN, _BETWEEN, _ALGORITHM = "within reader ", "between readers ", f"{ALGORITHM} against "
 
 
@@ -103,7 +103,10 @@ def answer_counts(table: AnswerTable) -> tuple[tuple[str, str, int, int, str, st
 def coefficient(comparison: Comparison) -> str:
     """``0.701 (0.638 to 0.755), moderate``; a dash where it is undefined."""
     icc: Estimate = comparison.icc
-    return f"{icc}, {comparison.word}" if np.isfinite(icc.value) else MISSING
+    if not np.isfinite(icc.value):
+        return MISSING
+    # a minus sign, for a hyphen at the start of a cell looks like a formula to a spreadsheet
+    return f"{icc}, {comparison.word}".replace("-", "\N{MINUS SIGN}")
 
 
 def _notes() -> tuple[str, ...]:

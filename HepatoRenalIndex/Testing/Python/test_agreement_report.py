@@ -75,6 +75,18 @@ def test_one_session_and_no_algorithm_leave_their_parts_out():
     assert "Agreement within readers" in report_html(alone)
 
 
+def test_a_negative_coefficient_is_no_formula_in_a_spreadsheet(tmp_path):
+    rows = []
+    for i in range(8):
+        values = {"A": 80.0 + i, "B": 90.0 - i}
+        rows += [Answer(f"i{i}", f"p{i}", reader, "1", liver, 50.0, liver / 50) for reader, liver in values.items()]
+    study = study_of(table_of(rows), SETTINGS)
+    assert study.comparisons[0].icc.value < 0
+    assert between_table(study.comparisons).rows[0][1].startswith("\N{MINUS SIGN}0.")
+    write_study(study, tmp_path)
+    assert "'" not in (tmp_path / "between_readers.csv").read_text(encoding="utf-8")
+
+
 def test_the_values_behind_every_comparison_are_written(study):
     text = csv_text(PAIR_COLUMNS, pair_rows(study.comparisons))
     rows = [row for row in csv.DictReader(text.splitlines()) if row["quantity"] == "hri"]
