@@ -201,13 +201,20 @@ def _frames(result: CrossValidation) -> Iterator[MetricRow]:
 
 
 def _details(result: CrossValidation) -> Iterator[MetricRow]:
-    """Validation losses inside the training, where the model tells them (Colantonio et al. 2021, Table 2)."""
+    """Validation losses inside the training, where the model tells them (Colantonio et al. 2021, Table 2).
+
+    With several test sets there are as many trainings, and the losses of a set are averaged over them.
+    """
+    found: dict[str, list[float]] = {}
     for fold in result.folds:
         for branch, losses in dict(fold.details.get("validation_losses", {})).items():
             for number, value in enumerate(losses, 1):
-                name = f"validation_loss_{branch}_set{number}" + ("" if len(result.folds) == 1 else f"_{fold.fold}")
                 loss = NAN if value is None else float(value)
-                yield MetricRow(result.variant, name, loss, NAN, NAN, 1, "mean squared error, best epoch")
+                found.setdefault(f"validation_loss_{branch}_set{number}", []).append(loss)
+    for name, losses in found.items():
+        words = "mean squared error, best epoch"
+        words += f", mean of {len(losses)} trainings" if len(losses) > 1 else ""
+        yield MetricRow(result.variant, name, float(np.mean(losses)), NAN, NAN, len(losses), words)
 
 
 def _count(result: CrossValidation, name: str, value: int) -> MetricRow:

@@ -300,6 +300,9 @@ def test_validation_losses_of_a_model_stand_in_the_papers_table():
     assert by_column["AR CNN", "set 3"].found.value == 2.5 and by_column["AR CNN", "set 3"].published.value == 2.2256
     assert math.isnan(by_column["AR CNN", "set 2"].found.value)
     assert by_column["HR CNN", "set 1"].found is None
+    several = metric_rows(replace(result, folds=(fold, replace(fold, fold="other"))), None, False, 0)
+    assert find(several, "ar", "validation_loss_ar_set1").value == 1.5
+    assert "mean of 2 trainings" in find(several, "ar", "validation_loss_ar_set1").method
     assert by_column["AR CNN", "RMSE"].published.value == 1.1127 and by_column["AR CNN", "RMSE"].found is not None
 
 
