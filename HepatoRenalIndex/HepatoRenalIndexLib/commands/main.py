@@ -50,8 +50,8 @@ def make_parser(more: Sequence[AddParser] = ()) -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         prog="liver-ultrasound",
-        description="Hepatorenal index (liver brightness / kidney brightness) from grayscale ultrasound. "
-        "For research use only, not for diagnosis.",
+        description="Hepatorenal index (liver brightness / kidney brightness) and liver fat from grayscale "
+        "ultrasound. For research use only, not for diagnosis.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
