@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,9 +19,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "HepatoRenalIndex"), str(ROOT / "SteatosisEstimator")]
 
-from SteatosisEstimatorLib.cohort.cohort import Cohort, Subject  # noqa: E402
+from SteatosisEstimatorLib.cohort.cohort import Cohort, CohortImage, Subject  # noqa: E402
 from SteatosisEstimatorLib.cohort.vocabulary import View  # noqa: E402
-from SteatosisEstimatorLib.frames.frame import frames_of_subject  # noqa: E402
+from SteatosisEstimatorLib.frames.frame import frames_of  # noqa: E402
 from SteatosisEstimatorLib.recipes import registry  # noqa: E402
 from SteatosisEstimatorLib.recipes.base import (  # noqa: E402
     Contribution,
@@ -50,9 +51,17 @@ class BrightnessSettings:
 def brightness(subject: Subject, view: View) -> list[tuple[str, int, float]]:
     """``(source, index, mean of the scan)`` of every frame of the view."""
     return [
-        (frame.source, frame.index, float(frame.image.pixels[frame.geometry.mask].mean()))
-        for frame in frames_of_subject(subject, [view])
+        (image.source, index, mean)
+        for image in subject.of_view(view)
+        for index, mean in _means(image, image.path.stat().st_mtime_ns)
     ]
+
+
+@cache
+def _means(image: CohortImage, changed: int) -> list[tuple[int, float]]:
+    """Kept in memory for as long as the file is the same: folds and tests measure an image once."""
+    frames = frames_of("", image)
+    return [(frame.index, float(frame.image.pixels[frame.geometry.mask].mean())) for frame in frames]
 
 
 @dataclass(frozen=True)

@@ -259,6 +259,7 @@ def test_a_bundle_that_cannot_be_put_in_place_leaves_the_older_one(bundle, cohor
     assert sorted(path.name for path in bundle.parent.iterdir()) == ["Brightness", "work"]
 
 
+@pytest.mark.filterwarnings("ignore:parsing config_file")
 def test_the_configurations_run_with_monai(trained, cohort, tmp_path, monkeypatch):
     """What ``python -m monai.bundle run`` does in the bundle's folder: estimates, figures, and the same model again."""
     monai = pytest.importorskip("monai.bundle")

@@ -17,6 +17,7 @@ from scipy import stats
 from SteatosisEstimatorLib.cohort.cohort import CohortError
 from SteatosisEstimatorLib.cohort.reading import read_cohort
 from SteatosisEstimatorLib.estimation import runs
+from SteatosisEstimatorLib.evaluation import metrics as metrics_of_a_variant
 from SteatosisEstimatorLib.evaluation.checkpoints import FoldResult, HeldOut, read_fold, write_fold
 from SteatosisEstimatorLib.evaluation.comparisons import compare_variants
 from SteatosisEstimatorLib.evaluation.cross_validation import (
@@ -235,7 +236,8 @@ def test_a_cohort_of_other_views_is_one_sentence(tmp_path):
 # ------------------------------------------------------------------------------------------------- figures
 
 
-def test_figures_are_those_of_scikit_learn_and_scipy():
+def test_figures_are_those_of_scikit_learn_and_scipy(monkeypatch):
+    monkeypatch.setattr(metrics_of_a_variant, "REPLICATES", 200)
     from sklearn import metrics
 
     rng = np.random.default_rng(3)
@@ -307,7 +309,8 @@ def test_validation_losses_of_a_model_stand_in_the_papers_table():
 
 
 @pytest.mark.parametrize("name", ["vgg19-clkl", "resnet50-sparse", "cnn5-clip"])
-def test_the_papers_tables_are_of_variants_that_exist(name):
+def test_the_papers_tables_are_of_variants_that_exist(name, monkeypatch):
+    monkeypatch.setattr(metrics_of_a_variant, "REPLICATES", 20)
     recipe = get_recipe(name)
     protocol = protocol_of(name, recipe.variants[0])
     assert {figure.variant for figure in protocol.figures} <= set(recipe.variants)
