@@ -52,7 +52,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             drawn = Path(folder) / "view.png"
             view.write(parameters.inputVolume, texts, drawn)
-            _shrink(drawn, path)
+            shrink(drawn, path)
 
     parameters.inputVolume = logic.loadSample("sector")
     show_volume(scene, parameters.inputVolume)
@@ -72,7 +72,9 @@ def main() -> None:
     logic.measureVolume(logic.loadSample("clip"))
     logic.shown.source.browser.SetSelectedItemNumber(4)
     logic.refreshAll()
-    _draw_charts("plots", [plots.findChart(scene, name) for name in (plots.HISTOGRAM, plots.FRAMES)])
+    draw_charts(
+        PICTURES / "tutorial-plots.png", [plots.findChart(scene, name) for name in (plots.HISTOGRAM, plots.FRAMES)]
+    )
     logic.close()
     scene.Clear(0)
     _draw_study(view, logic)
@@ -94,7 +96,7 @@ def _draw_study(view: SliceView, logic: ConsoleLogic) -> None:
         marking.place("kidney", 213, 178)
         drawn = Path(folder) / "view.png"
         view.write(marking.volume, {"upper_left": marking.progress}, drawn)
-        _shrink(drawn, PICTURES / "tutorial-study.jpg")
+        shrink(drawn, PICTURES / "tutorial-study.jpg")
         marking.stop()
 
 
@@ -116,7 +118,8 @@ def _draw_agreement(logic: ConsoleLogic) -> None:
                 marking.next()
             marking.stop()
         logic.study.compare(folder)
-        _draw_charts("agreement", [plots.findChart(logic.scene, name) for name in (plots.SCATTER, plots.BLAND_ALTMAN)])
+        charts = [plots.findChart(logic.scene, name) for name in (plots.SCATTER, plots.BLAND_ALTMAN)]
+        draw_charts(PICTURES / "tutorial-agreement.png", charts)
 
 
 def _simulated_study(folder: Path, count: int = 16) -> dict[str, dict[str, tuple[float, float]]]:
@@ -140,7 +143,7 @@ def _widest(mask: np.ndarray) -> tuple[float, float]:
     return float(x), float(y)
 
 
-def _shrink(drawn: Path, path: Path) -> None:
+def shrink(drawn: Path, path: Path) -> None:
     from PIL import Image
 
     with Image.open(drawn) as picture:
@@ -148,7 +151,7 @@ def _shrink(drawn: Path, path: Path) -> None:
         picture.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(path, quality=90)
 
 
-def _draw_charts(name: str, charts: list) -> None:
+def draw_charts(path: Path, charts: list) -> None:
     """The charts beside each other, as the layout of the module shows them."""
     import matplotlib
 
@@ -156,8 +159,11 @@ def _draw_charts(name: str, charts: list) -> None:
     from matplotlib import pyplot
     from vtk.util.numpy_support import vtk_to_numpy
 
-    figure, axes = pyplot.subplots(1, 2, figsize=(9, 3), layout="constrained")
-    for axis, chart in zip(axes, charts, strict=True):
+    width = 4.5 if len(charts) > 1 else 6
+    figure, axes = pyplot.subplots(
+        1, len(charts), figsize=(width * len(charts), 3), squeeze=False, layout="constrained"
+    )
+    for axis, chart in zip(axes[0], charts, strict=True):
         for index in range(chart.GetNumberOfPlotSeriesNodes()):
             series = chart.GetNthPlotSeriesNode(index)
             table = series.GetTableNode().GetTable()
@@ -171,7 +177,7 @@ def _draw_charts(name: str, charts: list) -> None:
         axis.set(title=chart.GetTitle(), xlabel=chart.GetXAxisTitle(), ylabel=chart.GetYAxisTitle())
         if chart.GetLegendVisibility():
             axis.legend(frameon=False, fontsize=8)
-    figure.savefig(PICTURES / f"tutorial-{name}.png", dpi=100)
+    figure.savefig(path, dpi=100)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,8 @@ class Shown:
 
     ``sources`` are the images and clips of the views that the model takes; ``estimate`` is the row of the table for
     exactly these, this model and these settings, None where they were not estimated (yet); ``view`` is that of the
-    image in the slice view, ``mapFrames`` are its frames with an explanation, by the method ``explanation``.
+    image in the slice view, ``mapFrames`` are its frames with an explanation, by the method ``explanation``;
+    ``mapIsEmpty`` where that of the frame shown has nothing in it.
     """
 
     model: ChosenModel
@@ -49,6 +50,7 @@ class Shown:
     explanation: str = ""
     quantity: str = ""
     mapFrames: tuple[int, ...] = ()
+    mapIsEmpty: bool = False
 
 
 class EstimationLogic:
@@ -213,6 +215,7 @@ class EstimationLogic:
                 node = getattr(parameters, kind.parameter)
                 rows[kind] = tuple(tables.rowsFor(node, kind, subject, model.card.name) if isAlive(node) else ())
         view = self._shownView(sources)
+        frame = 0 if view is None else sources[view].frame
         maps = overlay.findMaps(self.scene, sources[view], digest) if view is not None and digest else None
         return Shown(
             model,
@@ -221,10 +224,11 @@ class EstimationLogic:
             estimate,
             *(rows[kind] for kind in tables.KINDS[1:]),
             view=view,
-            frame=0 if view is None else sources[view].frame,
+            frame=frame,
             explanation="" if maps is None else maps.GetAttribute(overlay.METHOD_ATTRIBUTE),
             quantity="" if maps is None else maps.GetAttribute(overlay.QUANTITY_ATTRIBUTE) or "",
             mapFrames=() if maps is None else tuple(overlay.framesOf(maps)),
+            mapIsEmpty=maps is not None and overlay.isEmpty(maps, frame),
         )
 
     def _shownView(self, sources: dict[View, Source]) -> View | None:

@@ -13,7 +13,7 @@ import slicer
 import vtk
 from HepatoRenalIndexLib.module.source import Source
 from slicer.i18n import tr as _
-from vtk.util.numpy_support import numpy_to_vtk
+from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from ..estimation.explained import (
     KIDNEY,
@@ -81,6 +81,14 @@ def framesOf(sequence) -> list[int]:
     return [int(float(sequence.GetNthIndexValue(i))) for i in range(sequence.GetNumberOfDataNodes())]
 
 
+def isEmpty(sequence, frame: int) -> bool:
+    """Whether the map of a frame is 0 everywhere: nothing in the image moves the answer of the network."""
+    if frame not in framesOf(sequence):
+        return False
+    volume = sequence.GetNthDataNode(framesOf(sequence).index(frame))
+    return not vtk_to_numpy(volume.GetImageData().GetPointData().GetScalars()).any()
+
+
 def updateOverlay(scene, node, source: Source, sequence, frame: int):
     """Put the map of a frame into the volume ``node``, made if it is None; returns it, or None without such a map."""
     if frame not in framesOf(sequence):
@@ -102,13 +110,18 @@ def updateOverlay(scene, node, source: Source, sequence, frame: int):
 
 
 def showOverlay(scene, node, source: Source | None, visible: bool, opacity: float) -> None:
-    """Lay the volume over every slice view that shows the source, or take it away."""
+    """Lay the volume over every slice view that shows the source, or take it away.
+
+    A foreground that the user chose stays as it is.
+    """
+    identifier = None if node is None else node.GetID()
     for composite in scene.GetNodesByClass("vtkMRMLSliceCompositeNode"):
-        isOurs = node is not None and composite.GetForegroundVolumeID() == node.GetID()
-        isWanted = visible and node is not None and source is not None
-        if isWanted and composite.GetBackgroundVolumeID() == source.volume.GetID():
+        foreground = composite.GetForegroundVolumeID()
+        isOurs = identifier is not None and foreground == identifier
+        isSource = source is not None and composite.GetBackgroundVolumeID() == source.volume.GetID()
+        if visible and identifier is not None and isSource and (isOurs or not foreground):
             if not isOurs:
-                composite.SetForegroundVolumeID(node.GetID())
+                composite.SetForegroundVolumeID(identifier)
             if composite.GetForegroundOpacity() != opacity:
                 composite.SetForegroundOpacity(opacity)
         elif isOurs:
@@ -135,8 +148,6 @@ def _setValues(volume, values: np.ndarray, like) -> None:
 
 
 def _sameImage(node, stored) -> bool:
-    from vtk.util.numpy_support import vtk_to_numpy
-
     one, other = node.GetImageData(), stored.GetImageData()
     if one.GetDimensions() != other.GetDimensions():
         return False

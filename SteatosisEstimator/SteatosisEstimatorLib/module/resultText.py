@@ -52,8 +52,9 @@ def warningHtml(shown: Shown) -> str:
     title = _("The images are outside of what the model was trained on, or doubtful; do not rely on the number:")
     if not any(flag.startswith("outside_") for flag in shown.estimate["flags"].split(";")):
         title = _("Reasons to doubt the number:")
-    text = f"⚠ {html.escape(title)}<br>{html.escape(shown.estimate['message'])}"
-    return f"<span style='color:#c00000'><b>{text}</b></span>"
+    return (
+        f"<span style='color:#c00000'><b>⚠ {html.escape(title)}</b><br>{html.escape(shown.estimate['message'])}</span>"
+    )
 
 
 def modelHtml(card: ModelCard) -> str:
@@ -85,9 +86,11 @@ def explanationText(shown: Shown, note: str) -> str:
         return ""
     if not shown.mapFrames:
         return note or _("There is no explanation of this image; choose one under Advanced and estimate again.")
-    frames = ", ".join(str(frame + 1) for frame in shown.mapFrames)
+    frames = ", ".join(str(frame) for frame in shown.mapFrames)
     if shown.frame not in shown.mapFrames:
         return _("This frame was not explained; frames that were: {frames}.").format(frames=frames)
+    if shown.mapIsEmpty:
+        return _("The map of this frame is empty: nothing in it moves the answer of the model.")
     if shown.explanation not in METHODS:
         return _(
             "This model has no Grad-CAM: it measures instead of looking. Drawn are what it measured: liver (orange), "

@@ -141,7 +141,12 @@ def test_the_regions_measured_lie_over_the_image_that_is_shown(estimated):
     estimated.refresh()
     assert composites[0].GetForegroundVolumeID() is None
     estimated.parameters().showOverlay = True
+    composites[0].SetForegroundVolumeID(estimated.shown.sources[View.HR].volume.GetID())
     estimated.refresh()
+    assert composites[0].GetForegroundVolumeID() != node.GetID()  # the user's own choice stays
+    composites[0].SetForegroundVolumeID(None)
+    estimated.refresh()
+    assert composites[0].GetForegroundVolumeID() == node.GetID()
 
 
 def test_the_layer_and_the_curve_follow_the_frame_of_the_clip(estimated):

@@ -205,7 +205,7 @@ def test_a_frame_without_a_map_says_which_frames_have_one(application, opened):
     opened.logic.shown.sources[opened.logic.shown.view].browser.SetSelectedItemNumber(3)
     opened.logic.requestRefresh()
     application.queue.run()
-    assert "frames that were: 1." in application.widgets["explanationLabel"].value("text")
+    assert "frames that were: 0." in application.widgets["explanationLabel"].value("text")
 
 
 def test_a_model_of_the_users_own_goes_before_the_shipped_one(application, opened, tmp_path):
