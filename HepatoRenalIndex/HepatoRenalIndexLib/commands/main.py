@@ -35,6 +35,8 @@ def _run(arguments: Sequence[str] | None, more: Sequence[AddParser]) -> int:
         return options.run(options)
     except InputError as error:
         message = str(error)
+    except ModuleNotFoundError as error:
+        message = f"The Python package {error.name} is missing; install it, or all with liver-ultrasound[train]."
     except OSError as error:
         # An input that cannot be read has become a row before it comes to this: what is left is mostly the output.
         message = (

@@ -13,6 +13,8 @@ def error_sentence(error: Exception, doing: str = "Measuring") -> str:
         return str(error)
     if isinstance(error, OSError):
         return f"The file cannot be read ({error.strerror or type(error).__name__}); check it and its permissions."
+    if isinstance(error, ModuleNotFoundError):
+        return f"The Python package {error.name} is missing; install it."
     if isinstance(error, MemoryError):
         return "The file is too large for the memory of this computer."
     trace = error.__traceback__

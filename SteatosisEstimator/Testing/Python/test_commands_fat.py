@@ -124,6 +124,21 @@ def test_arguments_that_cannot_be_are_told_by_the_parser(cohort, tmp_path, argum
     assert caught.value.code == 2
 
 
+def test_a_missing_package_is_one_sentence(cohort, tmp_path, capsys, monkeypatch):
+    def fail(*_):
+        raise ModuleNotFoundError("No module named 'sklearn'", name="sklearn")
+
+    monkeypatch.setattr(brightness_recipe.BrightnessRecipe, "fit", fail)
+    assert (
+        main(["train", "brightness", str(cohort), "-o", str(tmp_path / "out"), "--work", str(tmp_path / "work")]) == 2
+    )
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert (
+        told
+        == "liver-ultrasound: The Python package sklearn is missing; install it, or all with liver-ultrasound[train]."
+    )
+
+
 def test_a_share_of_the_work_moves_the_bar():
     with share_bar() as tell:
         for share in (0.0, 0.5, 0.4, 2.0):
