@@ -13,8 +13,11 @@ _PATTERNS: tuple[tuple[str, View], ...] = (
     (r"right posterior portal( vein)?|post(erior)? (rt|right) portal|\brppv\b", View.RIGHT_POSTERIOR_PORTAL_VEIN),
     (r"(rt|right) portal( vein)?|\brpv\b|porta hepatis", View.RIGHT_PORTAL_VEIN),
     (r"kidney liver|renal hepatic|\bkl\b", View.KIDNEY_LIVER),
-    (r"liver (and |rt |right )*kidney|hepato ?renal (view|recess|space|contrast)|\blk\b|morison", View.LIVER_KIDNEY),
-    (r"\bhr\b|hepato ?renal( ratio| index)?|\bhri\b", View.HR),
+    (
+        r"liver (and |rt |right )*kidney|hepato ?renal (index|view|recess|space|contrast)|\bhri\b|\blk\b|morison",
+        View.LIVER_KIDNEY,
+    ),
+    (r"\bhr\b|hepato ?renal", View.HR),
     (r"\bar\b|attenuation( rate)?|oblique subcostal", View.AR),
     (r"(rt|right)? ?intercostal", View.LIVER),
     (r"\bliver\b|\bhepar\b|\bcl\b", View.LIVER),

@@ -5,8 +5,6 @@ from __future__ import annotations
 import slicer
 from HepatoRenalIndexLib.module.layout import registerLayout as registerLayouts
 
-from . import framesPlot
-
 LAYOUT_ID = 40731  # any number that no other module uses
 FRAMES_VIEW = "LiverFatFrames"
 _LAYOUT = f"""
@@ -41,6 +39,8 @@ def showImageAndCurve(scene) -> None:
 
 def connectPlotView(scene) -> None:
     """Let the plot view of the layout show the chart, where both exist."""
+    from . import framesPlot  # here: the layout is registered while the application starts, without numpy
+
     view = scene.GetSingletonNode(FRAMES_VIEW, "vtkMRMLPlotViewNode")
     chart = framesPlot.findChart(scene, framesPlot.FAT_FRAMES)
     if view is not None and chart is not None and view.GetPlotChartNodeID() != chart.GetID():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -168,9 +169,16 @@ def test_the_estimate_is_in_the_panel_with_its_doubts_before_it_is_believed(appl
     application.answer = str(tmp_path / "fat")
     ui["saveCsvButton"].fire("clicked()")
     assert "12.34" in (tmp_path / "fat.csv").read_text(encoding="utf-8")
+    for name, value, before in (("clipFrames", 3, 0), ("subject", "B", "")):
+        setattr(opened.logic.parameters(), name, before)
+        application.queue.run()
+        assert ui["resultLabel"].value("text") == text
+        setattr(opened.logic.parameters(), name, value)
+        application.queue.run()
+        assert ui["resultLabel"].value("text") == "Not estimated."
+        setattr(opened.logic.parameters(), name, before)
     opened.logic.parameters().subject = "B"
     application.queue.run()
-    assert ui["resultLabel"].value("text") == "Not estimated."
     assert ui["warningLabel"].value("visible") is False
 
 
@@ -329,3 +337,22 @@ def test_the_panel_passes_the_test_that_the_application_runs_on_it(application, 
     steps = []
     PanelTest(opened.panel, application.queue.run, steps.append).run()
     assert len(steps) >= 2
+
+
+def test_the_application_starts_without_numpy():
+    """What is registered at its start must not bring the packages that it loads later."""
+    program = f"""
+import sys, types
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("numpy", "scipy", "pydicom", "PIL"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Refuse())
+translation = types.ModuleType("slicer.i18n")
+translation.tr = lambda text: text
+sys.modules |= {{"slicer": types.ModuleType("slicer"), "slicer.i18n": translation}}
+sys.path[:0] = {[str(MODULE), str(MODULE.parent / "HepatoRenalIndex")]!r}
+import SteatosisEstimatorLib.module.layout, SteatosisEstimatorLib.module.sampleData
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
