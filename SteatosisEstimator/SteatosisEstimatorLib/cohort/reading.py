@@ -159,15 +159,22 @@ def _image(view: View, text: str, folder: Path, line: int) -> CohortImage:
     if not text:
         raise CohortError("The row has no path.")
     file = folder / text
-    try:
-        there = file.is_file()
-    except (OSError, ValueError):  # too long, a null character
-        there = False
+    there = _is_file(file)
+    if not there and "\\" in text:  # a table written on Windows
+        file = folder / text.replace("\\", "/")
+        there = _is_file(file)
     absolute = PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute()
     source = PureWindowsPath(text).name if absolute else text.replace("\\", "/")
     if not there:
         raise CohortError(f"The file {_short(source)} does not exist; check the path.")
     return CohortImage(view, file, source, line)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long, a null character
+        return False
 
 
 def _fat(cells: dict[str, str]) -> float | None:

@@ -25,6 +25,8 @@ from .calibration import LEVEL, ModelCalibration
 from .domain import ModelDomain
 from .doubts import doubts_of
 
+DIGITS = 2  # of a fat percentage: finer steps are noise
+
 
 @dataclass(frozen=True)
 class Estimator:
@@ -105,18 +107,19 @@ def estimate_subject(
         prediction = estimator.model.fitted.predict(subject, job)
     outcome, calibration = prediction.outcome, estimator.calibration
     distribution = calibration.distribution(outcome)
-    fat = low = high = None
-    grade, grades = "", {}
-    if distribution is not None:
-        fat = min(max(float(outcome.fat_percent), 0.0), 100.0)
-        low, high = distribution.interval(LEVEL)
-        low, high = min(low, fat), max(high, fat)  # a model that is off to one side
-        if estimator.cutoffs is not None:
-            grade, grades = estimator.cutoffs.grade(fat), estimator.cutoffs.probabilities(distribution)
     p5 = calibration.probability(outcome, 5, distribution)
     p10 = calibration.probability(outcome, 10, distribution)
     if p5 is not None and p10 is not None:
         p10 = min(p10, p5)  # calibrated apart, they could contradict each other
+    fat = low = high = None
+    grade, grades = "", {}
+    if distribution is not None:
+        fat = round(min(max(float(outcome.fat_percent), 0.0), 100.0), DIGITS)  # graded as it is shown
+        low, high = distribution.interval(LEVEL)
+        low, high = min(low, fat), max(high, fat)  # a model that is off to one side
+        if estimator.cutoffs is not None:
+            known = {limit: p for limit, p in ((5, p5), (10, p10)) if p is not None}
+            grade, grades = estimator.cutoffs.grade(fat), estimator.cutoffs.probabilities(distribution, known)
     if fat is None and p5 is None and p10 is None:
         raise InputError("The model says nothing of this subject; choose another model.")
     flags, sentences = doubts_of(estimator.model, estimator.domain, subject, prediction)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from HepatoRenalIndexLib.imaging.image import InputError
@@ -45,12 +46,24 @@ class GradeCutoffs:
         ]
         return GRADES[sum(passed)]
 
-    def probabilities(self, distribution: PredictiveDistribution) -> dict[str, float]:
-        """Probability of every grade; they sum to 1."""
+    def probabilities(
+        self, distribution: PredictiveDistribution, at_least: Mapping[float, float] | None = None
+    ) -> dict[str, float]:
+        """Probability of every grade; they sum to 1.
+
+        ``at_least``: P(fat >= percent) of some percentages, falling, that was found in another way; the grades do not
+        contradict it.
+        """
         reached = [
             distribution.probability_at_least(cut) if above else distribution.probability_above(cut)
             for cut, above in zip(self.percent, self.belongs_above, strict=True)
         ]
+        for percent, known in (at_least or {}).items():
+            for i, (cut, above) in enumerate(zip(self.percent, self.belongs_above, strict=True)):
+                if cut >= percent:
+                    reached[i] = min(reached[i], known)
+                if cut < percent or (cut == percent and above):
+                    reached[i] = max(reached[i], known)
         edges = [1.0, *reached, 0.0]
         return {name: edges[i] - edges[i + 1] for i, name in enumerate(GRADES)}
 

@@ -178,3 +178,12 @@ def test_clips_can_be_thinned_and_subjects_chosen():
 
 def test_many_problems_are_told_in_part():
     assert joined([f"{i}." for i in range(12)]).endswith("9. And 2 more problems.")
+
+
+def test_paths_of_a_table_written_on_windows_are_found(write):
+    path = write("subject,view,path\np1,liver,pictures\\a.png\n")
+    (path.parent / "pictures").mkdir()
+    (path.parent / "pictures" / "a.png").write_bytes(b"")
+    cohort = read_cohort(path)
+    assert cohort.problems == () and cohort.subjects[0].images[0].path.is_file()
+    assert cohort.subjects[0].images[0].source == "pictures/a.png"

@@ -25,6 +25,7 @@ from SteatosisEstimatorLib.estimation.doubts import sentence_of
 from SteatosisEstimatorLib.estimation.estimate import estimate_subject, open_model
 from SteatosisEstimatorLib.estimation.tables import ESTIMATE_COLUMNS
 from SteatosisEstimatorLib.recipes.base import Outcome, RecipeError
+from SteatosisEstimatorLib.uncertainty.grades import GradeCutoffs
 
 brightness_recipe.install()
 FIRST_COLUMNS = (
@@ -103,6 +104,19 @@ def test_one_subject_can_be_estimated_without_files(new_cohort, bundle):
     assert found == estimate_subject(estimator, subject)
     with pytest.raises(InputError, match="has no view kidney-liver"):
         estimate_subject(estimator, replace(subject, images=subject.images[:1]))
+
+
+def test_the_numbers_of_a_row_do_not_contradict_each_other(new_cohort, bundle):
+    estimator = open_model(bundle)
+    for subject in read_cohort(new_cohort).subjects:
+        fat = estimate_subject(estimator, subject).fat_percent
+        assert fat == round(fat, 2)
+        cutoffs = GradeCutoffs(estimator.reference, (fat, 98.0, 99.0), (True, True, True), "test")
+        assert estimate_subject(replace(estimator, cutoffs=cutoffs), subject).grade == "S1"
+        cutoffs = GradeCutoffs(estimator.reference, (5.0, 10.0, 99.0), (True, True, True), "test")
+        found = estimate_subject(replace(estimator, cutoffs=cutoffs), subject)
+        assert found.grade_probabilities["S0"] == pytest.approx(1 - found.p_fatty_5)
+        assert found.grade_probabilities["S1"] == pytest.approx(found.p_fatty_5 - found.p_fatty_10)
 
 
 def test_a_subject_that_was_trained_on_is_flagged(bundle, tmp_path):

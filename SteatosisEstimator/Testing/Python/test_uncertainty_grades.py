@@ -43,6 +43,23 @@ def test_probabilities_of_the_grades_sum_to_one_and_follow_the_distribution():
     assert list(chances.values()) == pytest.approx([0.25, 0.3, 0.2, 0.25])
 
 
+def test_probabilities_of_the_grades_do_not_contradict_those_of_5_and_10_percent():
+    levels = np.array([1.0, 2.0, 4.0, 6.0, 7.0, 9.0, 10.0, 20.0, 30.0])
+    distribution = PredictiveDistribution(levels, (np.arange(9) + 1.5) / 10, np.linspace(0.1, 0.4, 9))
+    for five, ten in ((0.9, 0.8), (0.2, 0.1), (0.6, 0.5)):
+        for reference in (ReferenceKind.BIOPSY, ReferenceKind.H_MRS, ReferenceKind.MRI_PDFF):
+            cutoffs = default_cutoffs(reference)
+            chances = list(cutoffs.probabilities(distribution, {5: five, 10: ten}).values())
+            assert sum(chances) == pytest.approx(1) and min(chances) >= 0
+            for cut, reached in zip(cutoffs.percent, 1 - np.cumsum(chances)[:3], strict=True):
+                assert cut > 5 or reached >= five - 1e-9
+                assert cut < 5 or reached <= five + 1e-9
+                assert cut > 10 or reached >= ten - 1e-9
+                assert cut < 10 or reached <= ten + 1e-9
+    at_five = default_cutoffs(ReferenceKind.BIOPSY).probabilities(distribution, {5: 0.9, 10: 0.8})
+    assert at_five["S0"] == pytest.approx(1 - 0.9)
+
+
 def test_every_published_cutoff_has_a_name_and_a_source():
     for name, cutoffs in PUBLISHED_CUTOFFS.items():
         assert cutoffs_named(name, cutoffs.reference) is cutoffs
