@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..bundles.loading import DEFAULT_MODEL, available_models
 from ..estimation import runs
+from ..explanation.maps import METHODS
 from .shared import add_run_arguments, share_bar
 
 EPILOG = """\
@@ -18,6 +19,7 @@ files written:
   OUT/views.csv           what each view says, and its share
   OUT/frames.csv          what each frame says
   OUT/contributions.csv   what each measurement adds, for models that add up
+  OUT/maps/SUBJECT/       with --explain: pictures (PNG) and values (NPY) over the images, and a list of them
   OUT/run.json            model and version of the run
 A run that was stopped goes on where it was when it is started again with the same arguments.
 
@@ -40,6 +42,12 @@ def add_parser(commands) -> None:
         metavar="NAME|BUNDLE",
         help=f"a model that comes with the software ({names}) or the folder of a bundle (default: {DEFAULT_MODEL})",
     )
+    parser.add_argument(
+        "--explain",
+        choices=METHODS,
+        help="write what each estimate rests on into OUT/maps: of networks a map of this kind, of models that measure "
+        "the regions measured",
+    )
     add_run_arguments(parser)
     parser.set_defaults(run=run)
 
@@ -55,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
                 device=arguments.device,
                 frames=arguments.frames,
                 progress=progress,
+                explain=arguments.explain,
             )
     except KeyboardInterrupt:
         print("Stopped; the same command goes on from here.", file=sys.stderr)

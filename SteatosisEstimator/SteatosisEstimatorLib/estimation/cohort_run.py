@@ -5,23 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from HepatoRenalIndexLib import __version__
 from HepatoRenalIndexLib.files.csv_table import csv_text
 from HepatoRenalIndexLib.files.writing import write_text
 from HepatoRenalIndexLib.imaging.problem import error_sentence
-from HepatoRenalIndexLib.pipeline.outputs import prepare_folder
+from HepatoRenalIndexLib.pipeline.outputs import case_names, prepare_folder
 
 from ..cohort.cohort import Cohort, Subject, joined
 from ..recipes.base import Progress, no_progress
-from .estimate import Estimator, estimate_subject
+from .estimate import Estimate, Estimator, estimate_subject
+from .explained import explain_subject
+from .map_files import write_maps
 from .tables import COLUMNS, Tables, error_tables, estimate_tables
 
 ESTIMATES_NAME = "estimates.csv"
 PARTIAL_NAME = "estimates.partial.jsonl"
 RUN_NAME = "run.json"
+MAPS_FOLDER = "maps"
+MOST_MAPS = 5  # frames of each view of a subject that are explained
 
 
 @dataclass(frozen=True)
@@ -48,14 +52,35 @@ class _Case:
     message: str = ""
 
 
+@dataclass(frozen=True)
+class _Maps:
+    """Which maps of a subject are written, and where."""
+
+    method: str
+    folder: Path
+
+    def write(self, estimator: Estimator, subject: Subject, estimate: Estimate, device: str) -> str:
+        """Empty, or a sentence on why there are no maps: an estimate is worth having without its picture."""
+        try:
+            found = explain_subject(estimator, subject, estimate.prediction, self.method, MOST_MAPS, device)
+            write_maps(self.folder, found)
+        except Exception as error:
+            return error_sentence(error, "Explaining")
+        return ""
+
+
 def estimate_cohort(
     estimator: Estimator,
     cohort: Cohort,
     output: Path,
     device: str = "auto",
     progress: Progress = no_progress,
+    explain: str | None = None,
 ) -> EstimationSummary:
     """Estimate the subjects and write ``estimates.csv``, ``views.csv``, ``frames.csv``, ``contributions.csv``.
+
+    With ``explain`` (a method of ``explanation.maps``) ``maps/SUBJECT`` holds what the estimate rests on, of at most
+    ``MOST_MAPS`` frames of each view.
 
     A subject that cannot be estimated becomes a row with its reason and never stops the others. A run that was stopped
     goes on when it is started again with the same cohort and model. ``KeyboardInterrupt`` is passed on, after the rows
@@ -63,7 +88,8 @@ def estimate_cohort(
     """
     prepare_folder(output)
     cases = sorted(_cases(cohort), key=lambda case: case.line)
-    run = _describe(estimator, cohort, device)
+    run = _describe(estimator, cohort, device, explain)
+    folders = [output / MAPS_FOLDER / name for name in case_names([case.name for case in cases])]
     known = _stopped_run(output, run)
     write_text(output / RUN_NAME, run)
     done: list[Tables] = []
@@ -74,7 +100,8 @@ def estimate_cohort(
                 tables = known.get(str(number))
                 if tables is None:
                     start, share = number / len(cases), 1 / len(cases)
-                    tables = _tables(estimator, case, device, _part(progress, start, share, case.name))
+                    maps = None if explain is None else _Maps(explain, folders[number])
+                    tables = _tables(estimator, case, device, _part(progress, start, share, case.name), maps)
                 else:
                     resumed += 1
                 done.append(tables)
@@ -104,13 +131,15 @@ def _cases(cohort: Cohort) -> Iterator[_Case]:
         yield _Case(problems[0].line, name, None, joined([str(problem) for problem in problems]))
 
 
-def _tables(estimator: Estimator, case: _Case, device: str, progress: Progress) -> Tables:
+def _tables(estimator: Estimator, case: _Case, device: str, progress: Progress, maps: _Maps | None) -> Tables:
     if case.subject is None:
         return error_tables(estimator, case.name, case.message)
     try:
         estimate = estimate_subject(estimator, case.subject, device, progress=progress)
     except Exception as error:
         return error_tables(estimator, case.name, error_sentence(error, "Estimating"))
+    if maps is not None and (sentence := maps.write(estimator, case.subject, estimate, device)):
+        estimate = replace(estimate, warnings=(*estimate.warnings, sentence))
     return estimate_tables(estimator, estimate)
 
 
@@ -124,7 +153,7 @@ def _write(output: Path, done: list[Tables]) -> None:
         write_text(output / f"{name}.csv", csv_text(columns, rows))
 
 
-def _describe(estimator: Estimator, cohort: Cohort, device: str) -> str:
+def _describe(estimator: Estimator, cohort: Cohort, device: str, explain: str | None) -> str:
     """The run as JSON: what the estimates depend on, without the time or any absolute path."""
     card = estimator.model.card
     images = [
@@ -143,6 +172,7 @@ def _describe(estimator: Estimator, cohort: Cohort, device: str) -> str:
         "variant": card.variant,
         "reference": card.reference.value,
         "device": device,
+        "explanation": explain,
         "warnings": list(estimator.warnings),
         "subjects": len(cohort),
         "cohort_sha256": hashlib.sha256(json.dumps([images, problems]).encode()).hexdigest(),

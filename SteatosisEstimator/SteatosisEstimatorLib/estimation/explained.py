@@ -18,6 +18,7 @@ from ..explanation.target import ExplanationTarget
 from ..features.held_out import HeldOutSegmenter
 from ..features.measure import measure_features
 from ..frames.choosing import choose_frames
+from ..frames.crop import scan_pixels
 from ..frames.frame import Frame
 from ..recipes.base import Prediction, Progress, no_progress
 from .estimate import Estimator
@@ -33,7 +34,8 @@ class FrameMap:
 
     Of a network by ``method`` of ``explanation.maps`` (there ``values`` are divided by the largest magnitude, -1..1).
     Of a model that measures, ``method`` is ``"regions"``: 0 nothing, 1 liver, 2 its edge, 3 kidney, 4 its edge, 5 and 6
-    the borders of the ROIs of liver and kidney. ``index`` is zero-based in the file ``source``.
+    the borders of the ROIs of liver and kidney. ``index`` is zero-based in the file ``source``. ``pixels`` is the
+    frame, uint8, black outside of the scan.
     """
 
     method: str
@@ -42,6 +44,7 @@ class FrameMap:
     source: str
     index: int
     values: np.ndarray
+    pixels: np.ndarray
 
 
 def can_explain(estimator: Estimator) -> bool:
@@ -72,14 +75,12 @@ def explain_subject(
     found: dict[tuple[View, str, int], FrameMap] = {}
     steps = max(map(len, chosen.values()), default=0)
     for step in range(steps):
-        target = estimator.model.fitted.explanation_target(
-            {view: frames[step * len(frames) // steps] for view, frames in chosen.items()}
-        )
+        frames = {view: own[step * len(own) // steps] for view, own in chosen.items()}
+        target = estimator.model.fitted.explanation_target(frames)
         for one in explain(_on_cpu(target), method):
-            found.setdefault(
-                (one.view, one.source, one.index),
-                FrameMap(method, one.quantity, one.view, one.source, one.index, one.scaled.astype(np.float32)),
-            )
+            place = one.view, one.source, one.index
+            values = one.scaled.astype(np.float32)
+            found.setdefault(place, FrameMap(method, one.quantity, *place, values, _pixels(frames[one.view])))
         progress((step + 1) / steps, "explaining")
     return list(found.values())
 
@@ -96,9 +97,14 @@ def _regions(frames: Sequence[Frame], device: str, progress: Progress) -> list[F
     for number, frame in enumerate(frames, start=1):
         result = measure_features(frame.image, segmenter).result
         if result is not None and result.masks is not None:
-            found.append(FrameMap(REGIONS, "", frame.view, frame.source, frame.index, region_map(result)))
+            place = frame.view, frame.source, frame.index
+            found.append(FrameMap(REGIONS, "", *place, region_map(result), _pixels(frame)))
         progress(number / len(frames), "drawing the regions measured")
     return found
+
+
+def _pixels(frame: Frame) -> np.ndarray:
+    return scan_pixels(frame.image.pixels, frame.geometry)
 
 
 def region_map(result: FrameResult) -> np.ndarray:

@@ -86,11 +86,12 @@ def estimate(
     device: str = "auto",
     frames: int | None = None,
     progress: Progress = no_progress,
+    explain: str | None = None,
 ) -> EstimationSummary:
     """Estimate the subjects of a CSV file with a model: a name, or the folder of a bundle. Raises ``InputError``."""
     people = _cohort(cohort, None, frames)
     estimator = open_model(model, device)
-    return estimate_cohort(estimator, people, Path(output), device, progress)
+    return estimate_cohort(estimator, people, Path(output), device, progress, explain)
 
 
 def _cohort(path: str | Path, reference: str | None, frames: int | None):

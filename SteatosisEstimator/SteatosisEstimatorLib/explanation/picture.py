@@ -14,7 +14,11 @@ _NEGATIVE = np.array([[0, 20, 120], [0, 90, 220], [60, 180, 255], [190, 240, 255
 
 def overlay(pixels: np.ndarray, explanation: Explanation) -> np.ndarray:
     """uint8 RGB ``(rows, columns, 3)``: the gray image, colored and more opaque the larger the map's magnitude."""
-    values = explanation.scaled
+    return overlay_values(pixels, explanation.scaled)
+
+
+def overlay_values(pixels: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """:func:`overlay` for the values -1..1 of a map."""
     size = np.abs(values)
     color = np.where((values >= 0)[..., None], _colors(size, _POSITIVE), _colors(size, _NEGATIVE))
     opacity = (STRONGEST * size)[..., None]

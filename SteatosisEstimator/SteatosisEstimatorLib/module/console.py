@@ -126,11 +126,14 @@ class ConsoleLogic(RunningLogic):
     def isCohortRunning(self) -> bool:
         return self._cohortProcess.isRunning
 
-    def estimateCohort(self, cohort, output, model: str | Path | None = None, blocking: bool = True) -> Path:
+    def estimateCohort(
+        self, cohort, output, model: str | Path | None = None, blocking: bool = True, explain: str | None = None
+    ) -> Path:
         """Estimate every subject of a CSV table, as ``liver-ultrasound estimate``, in a process of its own.
 
         A subject that cannot be estimated is a row that says why; a stopped run goes on when it is started again.
-        Returns the path of ``estimates.csv``. Without ``blocking`` it comes back at once and ``cohortEnded`` tells the
+        With ``explain`` (``grad-cam``, ``cam``, ``shap``) the folder ``maps`` holds what each estimate rests on. Returns
+        the path of ``estimates.csv``. Without ``blocking`` it comes back at once and ``cohortEnded`` tells the
         end.
         """
         parameters = self.parameters()
@@ -142,6 +145,7 @@ class ConsoleLogic(RunningLogic):
             "model": None if model is None else _path(model) if Path(model).is_dir() else str(model),
             "device": parameters.device,
             "frames": parameters.clipFrames or None,
+            "explain": explain,
         }
         self._startCohort("estimate", arguments, blocking)
         return Path(arguments["output"]) / ESTIMATES_NAME

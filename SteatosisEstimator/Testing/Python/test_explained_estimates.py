@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,10 +12,12 @@ from drawn_cohort import write_drawn_cohort
 from HepatoRenalIndexLib.imaging.image import InputError
 from HepatoRenalIndexLib.measurement.organs import OrganMasks
 from HepatoRenalIndexLib.measurement.roi import Roi
+from PIL import Image
 from SteatosisEstimatorLib.cohort.reading import read_cohort
 from SteatosisEstimatorLib.cohort.vocabulary import View
 from SteatosisEstimatorLib.estimation import explained
-from SteatosisEstimatorLib.estimation.explained import explain_subject, region_map
+from SteatosisEstimatorLib.estimation.explained import REGIONS, FrameMap, explain_subject, region_map
+from SteatosisEstimatorLib.estimation.map_files import map_picture, write_maps
 from SteatosisEstimatorLib.recipes.base import Job, settings_from
 
 
@@ -84,3 +88,43 @@ def test_regions_are_organs_with_their_edges_and_the_borders_of_the_rois():
     assert values[0, 0] == explained.NO_REGION
     unmeasured = SimpleNamespace(image=result.image, masks=result.masks, measurement=None)
     assert not np.isin(region_map(unmeasured), (explained.LIVER_ROI, explained.KIDNEY_ROI)).any()
+
+
+def test_maps_are_written_as_pictures_and_numbers(tmp_path):
+    pixels = np.full((20, 30), 90, np.uint8)
+    warm, regions = np.zeros((2, 20, 30), np.float32)
+    warm[5:10, 5:10], regions[12, 3:20] = 1, explained.LIVER_EDGE
+    maps = [
+        FrameMap("grad-cam", "p_fatty_5", View.HR, "a.dcm", 4, warm, pixels),
+        FrameMap(REGIONS, "", View.LIVER_KIDNEY, "b.dcm", 0, regions, pixels),
+    ]
+    write_maps(tmp_path / "maps" / "A", maps)
+    with (tmp_path / "maps" / "A" / "maps.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["view"], row["source"], row["frame"], row["method"]) for row in rows] == [
+        ("hr", "a.dcm", "4", "grad-cam"),
+        ("liver-kidney", "b.dcm", "0", "regions"),
+    ]
+    for row, one in zip(rows, maps, strict=True):
+        values = np.load(tmp_path / "maps" / "A" / row["values"], allow_pickle=False)
+        np.testing.assert_array_equal(values, one.values)
+        with Image.open(tmp_path / "maps" / "A" / row["picture"]) as picture:
+            np.testing.assert_array_equal(np.asarray(picture), map_picture(one))
+    gray = map_picture(maps[0])
+    assert (gray[0, 0] == 90).all()
+    assert gray[7, 7, 0] > gray[7, 7, 2]
+    assert tuple(map_picture(maps[1])[12, 5]) != (90, 90, 90)
+
+
+def test_the_command_writes_what_every_estimate_rests_on(tmp_path):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    from SteatosisEstimatorLib.commands.main import main
+
+    image = Path(__file__).resolve().parents[2] / "Resources" / "SampleData" / "fatty-liver-kidney.dcm"
+    cohort = tmp_path / "cohort.csv"
+    cohort.write_text(f"subject,view,path\n../A,liver-kidney,{image}\n", encoding="utf-8")
+    assert main(["estimate", str(cohort), "-o", str(tmp_path / "out"), "--explain", "grad-cam", "--device", "cpu"]) == 0
+    (folder,) = (tmp_path / "out" / "maps").iterdir()
+    assert ".." not in folder.name
+    assert sorted(path.suffix for path in folder.iterdir()) == [".csv", ".npy", ".png"]
+    assert "regions" in (folder / "maps.csv").read_text(encoding="utf-8")
