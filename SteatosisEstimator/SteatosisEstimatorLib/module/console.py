@@ -132,8 +132,8 @@ class ConsoleLogic(RunningLogic):
         """Estimate every subject of a CSV table, as ``liver-ultrasound estimate``, in a process of its own.
 
         A subject that cannot be estimated is a row that says why; a stopped run goes on when it is started again.
-        With ``explain`` (``grad-cam``, ``cam``, ``shap``) the folder ``maps`` holds what each estimate rests on. Returns
-        the path of ``estimates.csv``. Without ``blocking`` it comes back at once and ``cohortEnded`` tells the
+        With ``explain`` (``grad-cam``, ``cam``, ``shap``) the folder ``maps`` holds what each estimate rests on.
+        Returns the path of ``estimates.csv``. Without ``blocking`` it comes back at once and ``cohortEnded`` tells the
         end.
         """
         parameters = self.parameters()
