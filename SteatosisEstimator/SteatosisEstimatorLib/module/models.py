@@ -36,11 +36,6 @@ class ChosenModel:
         return hashlib.sha256(json.dumps(sorted(files.items())).encode()).hexdigest()
 
     @property
-    def isNetwork(self) -> bool:
-        """Whether the recipe is a network, which has maps of what it looked at."""
-        return self.card is not None and self.card.recipe != "liver-kidney-default"
-
-    @property
     def views(self) -> tuple[View, ...]:
         return () if self.card is None else usableViews(self.card)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,9 +23,15 @@ from SteatosisEstimatorLib.cohort.vocabulary import View  # noqa: E402
 from SteatosisEstimatorLib.estimation.explained import LIVER, REGIONS  # noqa: E402
 from SteatosisEstimatorLib.module import framesPlot, overlay, tables  # noqa: E402
 from SteatosisEstimatorLib.module.console import ConsoleLogic  # noqa: E402
-from SteatosisEstimatorLib.module.estimating import Estimated, ImageMap  # noqa: E402
+from SteatosisEstimatorLib.module.estimating import (  # noqa: E402
+    Estimated,
+    EstimationProcess,
+    ImageMap,
+    libraryProcess,
+)
+from SteatosisEstimatorLib.module.guessing import VIEW_ATTRIBUTE, guessView  # noqa: E402
 from SteatosisEstimatorLib.module.installing import installerFor  # noqa: E402
-from SteatosisEstimatorLib.module.models import chooseModel  # noqa: E402
+from SteatosisEstimatorLib.module.models import ChosenModel, chooseModel  # noqa: E402
 from SteatosisEstimatorLib.module.sampleData import SAMPLE_FOLDER, SAMPLES  # noqa: E402
 from SteatosisEstimatorLib.module.selfTest import SelfTest  # noqa: E402
 from SteatosisEstimatorLib.module.volumeFile import dicomBytes  # noqa: E402
@@ -333,3 +341,70 @@ def test_sample_data_is_whole_and_small():
     assert sum(path.stat().st_size for path in paths) < 2_000_000
     for path, image in zip(paths, images, strict=True):
         assert hashlib.sha256(path.read_bytes()).hexdigest() == image.sha256
+
+
+def test_cancel_stops_the_process_and_keeps_nothing(logic):
+    import os
+    import subprocess
+
+    started = []
+
+    def launch(arguments, blocking, logCallback, completedCallback, updateEnvironment, useStartupEnvironment, cwd):
+        assert not blocking
+        environment = {**os.environ, **updateEnvironment}
+        started.append(subprocess.Popen(arguments, env=environment, cwd=cwd, stdout=subprocess.DEVNULL))
+        return started[0]
+
+    canceled = ConsoleLogic(logic.scene, logic.parameters, None, EstimationProcess(libraryProcess(launch)))
+    heard = []
+    canceled.runEnded.connect(heard.append)
+    canceled.assign("hr", logic.loadSample()[View.HR])
+    canceled.startEstimating()
+    assert "running" in canceled.whyNotEstimable()
+    with pytest.raises(InputError, match="running"):
+        canceled.startEstimating()
+    canceled.cancel()
+    assert started[0].wait(30) != 0
+    assert canceled.whyNotEstimable() == ""
+    assert heard == []
+    assert canceled.parameters().estimateTable is None
+
+
+def test_the_view_is_told_by_the_header_in_the_dicom_database_before_the_name(logic):
+    volume = logic.loadSample()[View.HR]
+    other = logic.loadSample()[View.LIVER_KIDNEY]
+    source = findSource(volume)
+    source.keeper.RemoveAttribute(VIEW_ATTRIBUTE)
+    volume.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
+    asked = []
+
+    def value(uid, tag):
+        asked.append(uid)
+        return "Hepatic veins at the IVC" if tag == "0008,103E" else ""
+
+    logic.dicomDatabase = lambda: SimpleNamespace(isOpen=True, instanceValue=value, fileForInstance=lambda uid: "")
+    logic.scene.RemoveNode(other)
+    logic.guessViews()
+    assert logic.parameters().hepaticVeins is volume
+    assert set(asked) == {"1.2.3"}
+    logic.assign("liver-kidney", volume)  # the user knows better, and it is remembered
+    assert guessView(source) is View.LIVER_KIDNEY
+
+
+@pytest.mark.parametrize(
+    ("recipe", "variant", "views", "given", "missing"),
+    [
+        ("vgg19-clkl", "combined", ("liver", "kidney-liver"), ("liver",), "all of these"),
+        ("vgg19-clkl", "combined", ("liver", "kidney-liver"), ("liver", "liver-kidney"), ""),
+        ("cnn5-clip", "ar-hr", ("ar", "hr"), ("hr",), "all of these"),
+        ("cnn5-clip", "ar-hr", ("ar", "hr"), ("ar", "hr"), ""),
+        ("resnet50-sparse", "multi-view", ("hepatic-veins", "liver-kidney"), ("hepatic-veins",), ""),
+        ("resnet50-sparse", "multi-view", ("hepatic-veins", "liver-kidney"), ("liver",), "Choose an image"),
+        ("liver-kidney-default", "four-signs", ("liver-kidney",), ("hr",), ""),
+    ],
+)
+def test_what_is_missing_is_what_the_recipe_misses(recipe, variant, views, given, missing):
+    card = replace(chooseModel().card, recipe=recipe, variant=variant, views=tuple(View(view) for view in views))
+    sentence = ChosenModel("model", card).whyNot([View(view) for view in given])
+    assert missing in sentence
+    assert bool(missing) == bool(sentence)
