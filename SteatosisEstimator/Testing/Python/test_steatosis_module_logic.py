@@ -19,6 +19,7 @@ from HepatoRenalIndexLib.imaging.reader import open_ultrasound  # noqa: E402
 from HepatoRenalIndexLib.module.source import findSource  # noqa: E402
 from HepatoRenalIndexLib.scene import runtime, study  # noqa: E402
 from HepatoRenalIndexLib.scene.view import show_volume  # noqa: E402
+from SteatosisEstimatorLib.cohort.guessing import guess_view  # noqa: E402
 from SteatosisEstimatorLib.cohort.vocabulary import View  # noqa: E402
 from SteatosisEstimatorLib.estimation.explained import LIVER, REGIONS  # noqa: E402
 from SteatosisEstimatorLib.module import framesPlot, overlay, tables  # noqa: E402
@@ -332,6 +333,12 @@ def test_signed_maps_are_kept_frame_by_frame_and_of_other_estimates_not_shown(lo
     assert opacity == [1, 0, 1]
     overlay.keepMaps(logic.scene, source, [], "two")
     assert overlay.sequencesOf(logic.scene, source) == []
+
+
+def test_names_of_the_sample_tell_its_views():
+    """The Sample Data module loads it by these names, without the module."""
+    for image in SAMPLES["fatty"]:
+        assert guess_view([image.nodeName]) is View(image.view)
 
 
 def test_sample_data_is_whole_and_small():
