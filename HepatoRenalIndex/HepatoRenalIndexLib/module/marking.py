@@ -41,7 +41,7 @@ class MarkingLogic:
         self.message = ""  # what is wrong with the image on show
         self._schedule = schedule or (lambda call: call())
         self._nodes = MarkingNodes(scene, self._onMoved)
-        self._view = ReadingView(scene)
+        self._view = ReadingView(scene, self._onMoved)
         self._resting = False
         self._pending = False
 
@@ -233,9 +233,10 @@ class MarkingLogic:
 
     def _placeNext(self) -> None:
         """Let the next click place the ROI that is missing: the liver's, then the kidney's."""
-        if self._resting or not self.isRunning or not self._nodes.areComplete:
+        if self._resting or not self.isRunning:
             return
-        missing = self.missing
+        # Without an image a click would make a point of its own.
+        missing = self.missing if self._nodes.areComplete else []
         if missing:
             self._view.startPlacing(self._nodes.point(missing[0]))
         else:

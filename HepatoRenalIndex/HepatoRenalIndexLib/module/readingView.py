@@ -7,6 +7,7 @@ from collections.abc import Callable
 import slicer
 
 from . import views
+from .observing import NodeObservers
 
 INTERACTION_NODE, SELECTION_NODE = "vtkMRMLInteractionNodeSingleton", "vtkMRMLSelectionNodeSingleton"
 
@@ -14,19 +15,24 @@ INTERACTION_NODE, SELECTION_NODE = "vtkMRMLInteractionNodeSingleton", "vtkMRMLSe
 class ReadingView:
     """Shows the image of a session in the Red view, and afterwards what was shown before.
 
-    Works without any view as well, as in automatic tests and scripts.
+    Works without any view as well, as in automatic tests and scripts. ``onPlacingEnded()`` is called when the user ends
+    placing, with or without having placed the point: a double click and the right button end it as well.
     """
 
-    def __init__(self, scene):
+    def __init__(self, scene, onPlacingEnded: Callable[[], None] | None = None):
         self._scene = scene
+        self._onPlacingEnded = onPlacingEnded
+        self._observers = NodeObservers()
         self._before: Callable[[], None] | None = None
 
     def show(self, volume, hideGrayLevels: bool) -> None:
         """Show the volume, alone, upright and whole. ``hideGrayLevels`` hides the values under the mouse pointer."""
         if _layoutManager() is None:
             return
-        if self._before is None:
+        isFirst = self._before is None
+        if isFirst:
             self._remember(hideGrayLevels)
+        if isFirst or not views.isImageVisible():  # another layout may have been chosen meanwhile
             views.showImageOnly()
         views.showVolume(volume)
 
@@ -46,12 +52,18 @@ class ReadingView:
         selection.SetActivePlaceNodeID(node.GetID())
         interaction.SetPlaceModePersistence(0)
         interaction.SetCurrentInteractionMode(interaction.Place)
+        self._observers.observe([(interaction, interaction.InteractionModeChangedEvent, self._onMode)])
 
     def stopPlacing(self) -> None:
         """Clicks place nothing any more."""
+        self._observers.clear()
         interaction = self._scene.GetNodeByID(INTERACTION_NODE)
         if interaction is not None and interaction.GetCurrentInteractionMode() == interaction.Place:
             interaction.SetCurrentInteractionMode(interaction.ViewTransform)
+
+    def _onMode(self, interaction, event=None) -> None:
+        if interaction.GetCurrentInteractionMode() == interaction.ViewTransform and self._onPlacingEnded is not None:
+            self._onPlacingEnded()
 
     def _remember(self, hideGrayLevels: bool) -> None:
         layoutManager = _layoutManager()

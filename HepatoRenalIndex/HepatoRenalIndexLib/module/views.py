@@ -48,6 +48,12 @@ def showImageOnly() -> None:
     slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
 
 
+def isImageVisible() -> bool:
+    """Whether the layout has the Red view."""
+    sliceWidget = _sliceWidget()
+    return sliceWidget is not None and sliceWidget.visible
+
+
 def showImageAndPlots(scene) -> None:
     """Show the image above the plots. The plot views follow the charts from then on."""
     layout.registerLayout()

@@ -101,6 +101,26 @@ def test_two_clicks_and_a_key_lead_from_image_to_image(scene, marking, study):
     assert marking.missing == ["liver", "kidney"] and _placing(scene) == "Liver"
 
 
+def test_a_double_click_or_the_right_button_does_not_end_placing(scene, marking, study):
+    """The application leaves the place mode then; the panel says that a click places the ROI, so it has to."""
+    interaction = scene.GetNodeByID(INTERACTION_NODE)
+    marking.start(study.folder, "A", 1)
+    interaction.SwitchToViewTransformMode()
+    assert _placing(scene) == "Liver"
+    _click(marking, "liver", *CENTERS["liver"])
+    interaction.SwitchToViewTransformMode()
+    assert _placing(scene) == "Kidney"
+    marking.rest()
+    assert _placing(scene) == ""
+    marking.resume()
+    assert _placing(scene) == "Kidney"
+    marking.stop()
+    assert _placing(scene) == ""
+    interaction.SetCurrentInteractionMode(interaction.Place)  # for something of the user's own
+    interaction.SwitchToViewTransformMode()
+    assert _placing(scene) == ""
+
+
 def test_a_roi_has_the_size_of_the_study_and_only_its_place_can_be_changed(scene, marking, study):
     marking.start(study.folder, "A", 1)
     _click(marking, "liver", 230.2, 120.7)
@@ -289,7 +309,7 @@ def test_a_session_begins_too_early_only_with_a_reason(marking, tmp_path):
     assert any("pilot of the study" in remark for remark in study_answers(study).table.remarks)
 
 
-def test_a_changed_or_missing_image_is_told_and_can_be_skipped(marking, study, monkeypatch):
+def test_a_changed_or_missing_image_is_told_and_can_be_skipped(scene, marking, study, monkeypatch):
     marking.start(study.folder, "A", 1)
     name = marking.session.image.id
     monkeypatch.setattr(type(study), "load", _refuse)
@@ -297,6 +317,7 @@ def test_a_changed_or_missing_image_is_told_and_can_be_skipped(marking, study, m
     marking.session._loaded = None
     marking._show()
     assert "cannot be read" in marking.whyNotNext() and marking._nodes.volume is None
+    assert _placing(scene) == ""  # a click would make a point that belongs to nothing
     with pytest.raises(InputError, match="cannot be read"):
         marking.next()
     monkeypatch.undo()
@@ -388,6 +409,7 @@ def test_the_views_are_as_before_when_a_session_ends(scene, marking, study, monk
         mrmlSliceCompositeNode=lambda: composite,
         mrmlSliceNode=lambda: types.SimpleNamespace(SetOrientation=lambda name: None),
         fitSliceToBackground=lambda: None,
+        visible=True,
     )
     manager = types.SimpleNamespace(
         layoutLogic=lambda: layout, setLayout=node.SetViewArrangement, sliceWidget=lambda name: view
@@ -406,6 +428,10 @@ def test_the_views_are_as_before_when_a_session_ends(scene, marking, study, monk
     reading.show(shown, hides)
     assert node.GetViewArrangement() == node.SlicerLayoutOneUpRedSliceView
     assert composite.GetBackgroundVolumeID() == shown.GetID() and probe == [False] * hides
+    node.SetViewArrangement(node.SlicerLayoutOneUp3DView)
+    view.visible = False
+    reading.show(shown, hides)
+    assert node.GetViewArrangement() == node.SlicerLayoutOneUpRedSliceView
     reading.leave()
     reading.leave()
     assert node.GetViewArrangement() == node.SlicerLayoutFourUpView
