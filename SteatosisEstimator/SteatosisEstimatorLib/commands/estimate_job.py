@@ -19,6 +19,7 @@ from HepatoRenalIndexLib.commands.job import run_job, say
 from HepatoRenalIndexLib.commands.segment import packed
 from HepatoRenalIndexLib.files.writing import write_bytes
 from HepatoRenalIndexLib.imaging.problem import error_sentence
+from HepatoRenalIndexLib.inference.device import choose_device
 
 from ..cohort.cohort import CohortImage, Subject
 from ..cohort.vocabulary import View
@@ -35,6 +36,7 @@ def estimate(folder: Path, job: dict[str, Any]) -> None:
     """Do the job."""
     say(progress=0.0, text="Loading the model")
     estimator = open_model(job["model"], job["device"], work=folder)
+    say(progress=0.0, text=f"Running on {choose_device(job['device'])[1]}")
     subject = _subject(folder, job)
 
     highest = 0.0

@@ -113,7 +113,7 @@ def newTable(scene, kind: TableKind):
             array.SetName(name)
             table.AddColumn(array)
             table.SetColumnType(name, vtk.VTK_STRING if isText else vtk.VTK_DOUBLE)
-            table.SetColumnDescription(name, _DESCRIPTIONS[name])
+            table.SetColumnDescription(name, _description(kind, name))
             if name in _UNITS:
                 unit, meaning = _UNITS[name]
                 table.SetColumnUnitLabel(name, unit)
@@ -124,6 +124,12 @@ def newTable(scene, kind: TableKind):
     table.SetLocked(True)
     table.SetUseColumnTitleAsColumnHeader(True)
     return table
+
+
+def _description(kind: TableKind, name: str) -> str:
+    text = _DESCRIPTIONS[name]
+    isRaw = kind is not ESTIMATES and name.startswith("p_fatty")
+    return f"{text}, as the network or score gives it: not calibrated" if isRaw else text
 
 
 def isTable(node, kind: TableKind) -> bool:
