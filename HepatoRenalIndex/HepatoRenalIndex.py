@@ -114,8 +114,9 @@ class HepatoRenalIndexWidget(ScriptedLoadableModuleWidget):
             self.panel.cleanup()
 
     def onReload(self) -> None:
-        """Reload the library as well: forgotten here, it is imported anew with the module."""
-        for name in [name for name in sys.modules if name.split(".")[0] == "HepatoRenalIndexLib"]:
+        """Reload the library as well: forgotten here, it is imported anew, as is the library that is built on it."""
+        libraries = "HepatoRenalIndexLib", "SteatosisEstimatorLib"
+        for name in [name for name in sys.modules if name.split(".")[0] in libraries]:
             del sys.modules[name]
         ScriptedLoadableModuleWidget.onReload(self)
 

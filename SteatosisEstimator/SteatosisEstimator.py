@@ -2,6 +2,7 @@
 
 import sys
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -59,6 +60,7 @@ class SteatosisEstimatorWidget(ScriptedLoadableModuleWidget):
     def __init__(self, parent=None) -> None:
         self.logic = None
         self.panel = None
+        self._library = None  # that of the other module, as this panel imported it
         ScriptedLoadableModuleWidget.__init__(self, parent)
 
     def setup(self) -> None:
@@ -69,6 +71,7 @@ class SteatosisEstimatorWidget(ScriptedLoadableModuleWidget):
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/SteatosisEstimator.ui"))
         self.layout.addWidget(uiWidget)
+        self._library = sys.modules["HepatoRenalIndexLib"]
         self.logic = SteatosisEstimatorLogic(scheduleSoon)
         self.panel = ModuleWidget(uiWidget, self.logic, self._isEntered)
         if self._isEntered():
@@ -80,8 +83,13 @@ class SteatosisEstimatorWidget(ScriptedLoadableModuleWidget):
 
     def enter(self) -> None:
         """The user opened the module."""
-        if self.panel is not None:
+        if self.panel is None:
+            return
+        if sys.modules.get("HepatoRenalIndexLib") is self._library:
             self.panel.enter()
+        else:
+            # The other module was reloaded: the classes of its library that are used here are not its classes any more.
+            qt.QTimer.singleShot(0, self.onReload)
 
     def exit(self) -> None:
         """The user opened another module."""

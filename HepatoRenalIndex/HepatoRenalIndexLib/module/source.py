@@ -10,6 +10,8 @@ from ..imaging.image import UltrasoundImage
 from ..scene.volume import calibration_from_volume_node, image_from_volume_node
 from .header import readHeader
 
+DERIVED_ATTRIBUTE = "LiverUltrasound.Derived"  # of a volume that the software computed: no image to be measured
+
 
 @dataclass(frozen=True)
 class Source:
@@ -90,6 +92,11 @@ def findSource(volume) -> Source | None:
 def isAlive(node) -> bool:
     """Whether a node is there and in a scene: a parameter node may still hold one that was deleted."""
     return node is not None and node.GetScene() is not None and node.GetID() is not None
+
+
+def isDerived(volume) -> bool:
+    """Whether the software computed the volume, for example to lie over an image."""
+    return volume.GetAttribute(DERIVED_ATTRIBUTE) is not None
 
 
 def withSource(calibration: Calibration, known: Calibration) -> Calibration:

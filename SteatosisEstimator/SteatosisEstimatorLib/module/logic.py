@@ -12,9 +12,10 @@ import vtk
 from HepatoRenalIndexLib.imaging.image import InputError
 from HepatoRenalIndexLib.module.calibrating import storedUserSpacing
 from HepatoRenalIndexLib.module.caseNodes import fileBesideInput
+from HepatoRenalIndexLib.module.markingNodes import isStudyNode
 from HepatoRenalIndexLib.module.observing import NodeObservers
 from HepatoRenalIndexLib.module.signal import Signal
-from HepatoRenalIndexLib.module.source import Source, findSource, isAlive
+from HepatoRenalIndexLib.module.source import Source, findSource, isAlive, isDerived
 from HepatoRenalIndexLib.scene.volume import pixels_from_volume_node
 from slicer.i18n import tr as _
 
@@ -71,11 +72,13 @@ class EstimationLogic:
         self.shown = Shown(ChosenModel("", None))
         self._sceneObservers, self._nodeObservers = NodeObservers(), NodeObservers()
         self._pending = False
+        self._closed = False
 
     # Events
 
     def observe(self) -> None:
         """Follow the scene and the parameters from now on."""
+        self._closed = False
         scene = self.scene
         self._sceneObservers.observe(
             [
@@ -90,6 +93,7 @@ class EstimationLogic:
 
     def close(self) -> None:
         """Let go of everything: the module is reloaded, or the application closes."""
+        self._closed = True
         self._sceneObservers.clear()
         self._forget()
 
@@ -109,7 +113,7 @@ class EstimationLogic:
 
     def _onScheduled(self) -> None:
         self._pending = False
-        if not self.scene.IsClosing() and not self.scene.IsImporting():
+        if not self._closed and not self.scene.IsClosing() and not self.scene.IsImporting():
             self.refresh()
 
     def _observeNodes(self, sources: dict[View, Source]) -> None:
@@ -152,10 +156,10 @@ class EstimationLogic:
         """Assign the loaded volumes to the views that have none yet, by header and names; returns how many were."""
         parameters = self.parameters()
         taken = {id(source.volume) for source in self.assigned().values()}
-        ours = overlayNodes(parameters)
         count = 0
         for volume in self.scene.GetNodesByClass("vtkMRMLScalarVolumeNode"):
-            if id(volume) in taken or volume in ours or volume.IsA("vtkMRMLLabelMapVolumeNode"):
+            isOurs = isDerived(volume) or isStudyNode(volume)
+            if id(volume) in taken or isOurs or volume.IsA("vtkMRMLLabelMapVolumeNode"):
                 continue
             source = findSource(volume)
             image = volume.GetImageData()
@@ -267,11 +271,6 @@ class EstimationLogic:
         }
         unit = shown.model.card.reference.unit if key == "fat_percent" else _("Probability of at least 5 % fat")
         framesPlot.updateFramesPlot(self.scene, dict(sorted(values.items())), shown.estimate[key], shown.frame, unit)
-
-
-def overlayNodes(parameters) -> list:
-    """Volumes that the module made itself."""
-    return [parameters.overlay] if isAlive(parameters.overlay) else []
 
 
 def _sourceDigest(source: Source, dicomDatabase) -> str:

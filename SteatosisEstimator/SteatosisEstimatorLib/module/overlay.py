@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import slicer
 import vtk
-from HepatoRenalIndexLib.module.source import Source
+from HepatoRenalIndexLib.module.source import DERIVED_ATTRIBUTE, Source
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
@@ -96,6 +96,7 @@ def updateOverlay(scene, node, source: Source, sequence, frame: int):
     stored = sequence.GetNthDataNode(framesOf(sequence).index(frame))
     if node is None:
         node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", _("Liver fat explanation"))
+        node.SetAttribute(DERIVED_ATTRIBUTE, "1")
         node.CreateDefaultDisplayNodes()
     method = sequence.GetAttribute(METHOD_ATTRIBUTE)
     with slicer.util.NodeModify(node):

@@ -258,6 +258,43 @@ def test_switching_modules_closing_the_scene_and_reloading_do_not_throw(applicat
     assert application.widgets["applyButton"].enabled
 
 
+def test_a_closed_module_does_nothing_more(application, opened):
+    _load(application, opened)
+    opened.logic.requestRefresh()  # a refresh that is still to come
+    opened.cleanup()
+    application.queue.run()
+    volume = opened.logic.parameters().hr
+    volume.Modified()
+    application.scene.Modified()
+    assert application.queue.calls == []  # nothing is observed any more
+
+
+def test_the_layer_is_no_image_of_a_view_and_not_taken_into_a_reader_study(application, opened):
+    from HepatoRenalIndexLib.module.studyVolumes import _sources
+
+    _load(application, opened)
+    _pretend_estimate(opened)
+    application.widgets["applyButton"].fire("clicked()")
+    application.queue.run()
+    layer = opened.logic.parameters().overlay
+    assert layer not in [source.volume for source in _sources(application.scene)]
+    opened.logic.parameters().overlay = None
+    assert opened.logic.guessViews() == 0  # "liver" is in its name
+
+
+def test_the_panel_is_made_anew_when_the_other_module_was_reloaded(application, opened, monkeypatch):
+    """The classes of the library that was forgotten, its errors for example, are not those that are imported then."""
+    reloaded = []
+    monkeypatch.setattr(opened, "onReload", lambda: reloaded.append(True))
+    opened.enter()
+    application.queue.run()
+    assert reloaded == []
+    monkeypatch.setitem(sys.modules, "HepatoRenalIndexLib", types.ModuleType("HepatoRenalIndexLib"))
+    opened.enter()
+    application.queue.run()
+    assert reloaded == [True]
+
+
 def test_a_scene_that_is_opened_brings_images_and_number_back(application, opened, tmp_path):
     _load(application, opened)
     _pretend_estimate(opened)
