@@ -17,10 +17,11 @@ The cohort is a CSV table: subject, view, path; one row an image or clip, paths 
 files written:
   OUT/estimates.csv       one row per subject; status is ok or error, message says what is wrong
   OUT/views.csv           what each view says, and its share
-  OUT/frames.csv          what each frame says
-  OUT/contributions.csv   what each measurement adds, for models that add up
+  OUT/frames.csv          what each frame says; probabilities of views and frames are as the network or score gives
+                          them, those of estimates.csv are calibrated on subjects that the model had not seen
+  OUT/contributions.csv   what each measurement adds to the estimate of an average training subject
   OUT/maps/SUBJECT/       with --explain: pictures (PNG) and values (NPY) over the images, and a list of them
-  OUT/run.json            model and version of the run
+  OUT/run.json            model, version, device and warnings of the run
 A run that was stopped goes on where it was when it is started again with the same arguments.
 
 exit code: 0 every subject is ok, 1 some row is an error, 2 wrong usage

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from ..bundles.card_text import warnings_of
 from ..estimation import runs
 from .shared import INPUT, add_training_arguments, share_bar, training_options
 
@@ -46,10 +47,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise
     card = summary.card
     print(f"Trained: {card.recipe}, variant {card.variant}, on {card.trained_on.subjects} subjects")
-    print(f"Judged out of fold: {summary.judged} subjects")
+    print(f"Judged out of fold: {summary.judged} subjects, fat in {card.reference.unit}")
     for figure in card.figures:
         print(f"  {figure.metric:22} {figure}")
     for message in summary.messages:
         print(f"liver-ultrasound: not judged: {message}", file=sys.stderr)
+    for sentence in warnings_of(card):
+        print(sentence)
     print(f"Model: {summary.bundle}")
     return 0

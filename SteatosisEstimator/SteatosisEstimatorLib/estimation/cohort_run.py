@@ -12,6 +12,7 @@ from HepatoRenalIndexLib import __version__
 from HepatoRenalIndexLib.files.csv_table import csv_text
 from HepatoRenalIndexLib.files.writing import write_text
 from HepatoRenalIndexLib.imaging.problem import error_sentence
+from HepatoRenalIndexLib.inference.device import choose_device
 from HepatoRenalIndexLib.pipeline.outputs import case_names, prepare_folder
 
 from ..cohort.cohort import Cohort, Subject, joined
@@ -26,13 +27,14 @@ PARTIAL_NAME = "estimates.partial.jsonl"
 RUN_NAME = "run.json"
 MAPS_FOLDER = "maps"
 MOST_MAPS = 5  # frames of each view of a subject that are explained
+SIMULATED_IMAGES = "The images of the cohort are simulated: the estimates say nothing of patients."
 
 
 @dataclass(frozen=True)
 class EstimationSummary:
     """What a run did. ``ok`` and ``errors`` count subjects, ``resumed`` those taken over from a stopped run.
 
-    ``warnings`` must be said beside all estimates of the model.
+    ``warnings`` must be said beside all estimates of the run.
     """
 
     estimates: Path
@@ -88,34 +90,39 @@ def estimate_cohort(
     """
     prepare_folder(output)
     cases = sorted(_cases(cohort), key=lambda case: case.line)
-    run = _describe(estimator, cohort, device, explain)
+    where = choose_device(device)[1]
+    warnings = _warnings(estimator, cohort, device, where)
+    run = _describe(estimator, cohort, where, explain, warnings)
     folders = [output / MAPS_FOLDER / name for name in case_names([case.name for case in cases])]
     known = _stopped_run(output, run)
+    for name in COLUMNS:  # of an earlier run: they would stand beside the description of this one
+        (output / f"{name}.csv").unlink(missing_ok=True)
+    write_text(output / PARTIAL_NAME, "".join(_line(number, tables) for number, tables in known.items()))
     write_text(output / RUN_NAME, run)
     done: list[Tables] = []
     ok = errors = resumed = 0
     try:
-        with (output / PARTIAL_NAME).open("w", encoding="utf-8") as partial:
+        with (output / PARTIAL_NAME).open("a", encoding="utf-8") as partial:
             for number, case in enumerate(cases):
-                tables = known.get(str(number))
+                tables = known.get(number)
                 if tables is None:
                     start, share = number / len(cases), 1 / len(cases)
                     maps = None if explain is None else _Maps(explain, folders[number])
                     tables = _tables(estimator, case, device, _part(progress, start, share, case.name), maps)
+                    partial.write(_line(number, tables))
+                    partial.flush()
                 else:
                     resumed += 1
                 done.append(tables)
                 succeeded = tables["estimates"][0][1] == "ok"
                 ok, errors = ok + succeeded, errors + (not succeeded)
-                partial.write(json.dumps({"number": str(number), "tables": tables}) + "\n")
-                partial.flush()
                 progress((number + 1) / len(cases), case.name)
     except BaseException:
         _write(output, done)
         raise
     _write(output, done)
     (output / PARTIAL_NAME).unlink()
-    return EstimationSummary(output / ESTIMATES_NAME, ok, errors, resumed, estimator.warnings)
+    return EstimationSummary(output / ESTIMATES_NAME, ok, errors, resumed, warnings)
 
 
 def _cases(cohort: Cohort) -> Iterator[_Case]:
@@ -143,6 +150,15 @@ def _tables(estimator: Estimator, case: _Case, device: str, progress: Progress, 
     return estimate_tables(estimator, estimate)
 
 
+def _warnings(estimator: Estimator, cohort: Cohort, device: str, where: str) -> tuple[str, ...]:
+    sentences = list(estimator.warnings)
+    if cohort.simulated:
+        sentences.append(SIMULATED_IMAGES)
+    if device == "cuda" and where.startswith("cpu"):
+        sentences.append("CUDA was asked for and cannot be used here; networks ran on the CPU.")
+    return tuple(sentences)
+
+
 def _part(progress: Progress, start: float, share: float, name: str) -> Progress:
     return lambda part, text: progress(start + share * part, name)
 
@@ -153,11 +169,15 @@ def _write(output: Path, done: list[Tables]) -> None:
         write_text(output / f"{name}.csv", csv_text(columns, rows))
 
 
-def _describe(estimator: Estimator, cohort: Cohort, device: str, explain: str | None) -> str:
+def _line(number: int, tables: Tables) -> str:
+    return json.dumps({"number": number, "tables": tables}) + "\n"
+
+
+def _describe(estimator: Estimator, cohort: Cohort, device: str, explain: str | None, warnings: tuple[str, ...]) -> str:
     """The run as JSON: what the estimates depend on, without the time or any absolute path."""
     card = estimator.model.card
     images = [
-        (s.name, i.view.value, i.source, i.most_frames, *_size_and_time(i.path))
+        (s.name, s.scanner, i.view.value, i.source, i.most_frames, *_size_and_time(i.path))
         for s in cohort.subjects
         for i in s.images
     ]
@@ -173,7 +193,7 @@ def _describe(estimator: Estimator, cohort: Cohort, device: str, explain: str | 
         "reference": card.reference.value,
         "device": device,
         "explanation": explain,
-        "warnings": list(estimator.warnings),
+        "warnings": list(warnings),
         "subjects": len(cohort),
         "cohort_sha256": hashlib.sha256(json.dumps([images, problems]).encode()).hexdigest(),
     }
@@ -188,7 +208,7 @@ def _size_and_time(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _stopped_run(output: Path, run: str) -> dict[str, Tables]:
+def _stopped_run(output: Path, run: str) -> dict[int, Tables]:
     """Number of the case -> tables that a run of the very same description left when it was stopped, the good ones."""
     try:
         if (output / RUN_NAME).read_text(encoding="utf-8") != run:

@@ -15,9 +15,11 @@ from ..recipes.base import Prediction
 from .domain import ModelDomain
 
 TRAINING_IMAGE = "training_image"
+SIMULATED_TRAINING = "simulated_training"
 OUTSIDE = "outside_"  # and a code of ``uncertainty.outside``
 _SENTENCES = {
     TRAINING_IMAGE: "The model was trained on an image of this subject: the estimate is not that of a new subject.",
+    SIMULATED_TRAINING: "The model was trained on simulated images: this is no estimate of a patient's fat.",
     "random_backbone": "The network under the model has random weights; its estimates are for trials of the software.",
     "no_classifier": "The model was trained on subjects of one side of the threshold and has no classifier.",
     "missing_views": "Views that the model can use are missing; the estimate rests on the others.",
@@ -35,6 +37,8 @@ def doubts_of(
     """``(flags, sentences)``: of the recipe, of images that were trained on, of images unlike those."""
     used = tuple(dict.fromkeys(view.view for view in prediction.views)) or subject.views
     flags = list(prediction.flags)
+    if model.card.trained_on.simulated:
+        flags.append(SIMULATED_TRAINING)
     sentences = [sentence for flag in flags if (sentence := sentence_of(flag))]
     if _was_trained_on(model, subject, used):
         flags.append(TRAINING_IMAGE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ from ..bundles.loading import DEFAULT_MODEL
 from ..bundles.writing import check_output
 from ..cohort.reading import parse_reference, read_cohort
 from ..evaluation.run import EvaluationSummary, evaluate_recipe
+from ..evaluation.tables import TABLE_NAMES
 from ..recipes.base import Job, Progress, RecipeError, no_progress, settings_from
 from ..recipes.registry import get_recipe
 from .cohort_run import EstimationSummary, estimate_cohort
 from .estimate import open_model
+from .tables import COLUMNS
 from .train import TrainingSummary, train_recipe
 
 __all__ = ["DEFAULT_MODEL", "estimate", "evaluate", "train"]
@@ -70,6 +72,7 @@ def evaluate(
 ) -> EvaluationSummary:
     """Judge the variants of a recipe out of fold on the cohort of a CSV file; arguments as for :func:`train`."""
     output, chosen = Path(output), get_recipe(recipe)
+    _require_apart(cohort, output, TABLE_NAMES)
     values = settings_from(chosen.default_settings(), dict(settings or {}))
     weights, people = _weights(backbone_weights), _cohort(cohort, reference, frames)
     prepare_folder(output)
@@ -89,9 +92,17 @@ def estimate(
     explain: str | None = None,
 ) -> EstimationSummary:
     """Estimate the subjects of a CSV file with a model: a name, or the folder of a bundle. Raises ``InputError``."""
+    _require_apart(cohort, output, COLUMNS)
     people = _cohort(cohort, None, frames)
     estimator = open_model(model, device)
     return estimate_cohort(estimator, people, Path(output), device, progress, explain)
+
+
+def _require_apart(cohort: str | Path, output: str | Path, tables: Iterable[str]) -> None:
+    """:class:`RecipeError` where a table of the results would replace the cohort."""
+    cohort, output = Path(cohort).resolve(), Path(output).resolve()
+    if any(cohort == output / f"{name}.csv" for name in tables):
+        raise RecipeError(f"The results would replace the cohort {cohort.name}; choose another output folder.")
 
 
 def _cohort(path: str | Path, reference: str | None, frames: int | None):

@@ -16,7 +16,7 @@ ESTIMATE_COLUMNS = (
     *("subject", "status", "message", "fat_percent", "fat_low", "fat_high", "p_fatty_5", "p_fatty_10", "grade"),
     *("reference", "views", "flags", "model", "model_sha256", "version"),
     *(f"p_{grade}" for grade in GRADES),
-    *("grade_cutoffs", "frames", "recipe", "variant", "seconds"),
+    *("grade_cutoffs", "frames", "recipe", "variant"),
 )
 COLUMNS = {
     "estimates": ESTIMATE_COLUMNS,
@@ -52,7 +52,6 @@ def estimate_tables(estimator: Estimator, estimate: Estimate) -> Tables:
         "frames": sum(view.frames for view in prediction.views),
         "recipe": card.recipe,
         "variant": card.variant,
-        "seconds": round(estimate.seconds, 2),
     }
     return {
         "estimates": [[values[column] for column in ESTIMATE_COLUMNS]],

@@ -26,6 +26,7 @@ FRAME_COLUMNS = ("variant", "subject", "fold", "view", "source", "frame", "refer
 FRAME_COLUMNS += ("p_fatty_5", "p_fatty_10", "message")
 TABLE_COLUMNS = ("table", "row", "figure", "variant", "published", "published_sd", "value", "sd", "low", "high", "n")
 TABLE_COLUMNS += ("method",)
+TABLE_NAMES = ("metrics", "predictions", "frames", "table", "comparisons")
 
 
 def write_evaluation(output: Path, evaluation: Evaluation) -> None:

@@ -292,9 +292,7 @@ def test_a_stopped_run_goes_on_and_gives_the_same_rows(new_cohort, bundle, tmp_p
     assert summary.resumed == 2 and calls == ["n0", "n1", "n2", "n2"]
     assert not (tmp_path / "out" / cohort_run.PARTIAL_NAME).exists()
     for name in ("estimates", "views", "frames", "contributions"):
-        one, other = (rows(tmp_path / folder / f"{name}.csv") for folder in ("whole", "out"))
-        for row in (*one, *other):
-            row.pop("seconds", None)
+        one, other = ((tmp_path / folder / f"{name}.csv").read_bytes() for folder in ("whole", "out"))
         assert one == other
 
 
@@ -305,6 +303,69 @@ def test_a_line_that_was_cut_off_is_estimated_again(new_cohort, bundle, tmp_path
     partial = tmp_path / "out" / cohort_run.PARTIAL_NAME
     partial.write_text(partial.read_text(encoding="utf-8")[:-50], encoding="utf-8")
     assert estimate(new_cohort, tmp_path / "out", bundle).resumed == 2
+
+
+def test_a_new_run_that_is_killed_leaves_no_results_of_the_one_before(new_cohort, bundle, tmp_path, monkeypatch):
+    estimate(new_cohort, tmp_path / "out", bundle)
+    shutil.copytree(new_cohort.parent, tmp_path / "other")
+    draw(tmp_path / "other" / "n1-liver.png", 90, 9)
+
+    def killed(*_, **__):
+        assert not list((tmp_path / "out").glob("*.csv"))
+        raise SystemExit
+
+    monkeypatch.setattr(cohort_run, "estimate_subject", killed)
+    with pytest.raises(SystemExit):
+        estimate(tmp_path / "other" / "cohort.csv", tmp_path / "out", bundle)
+
+
+def test_a_run_that_is_killed_twice_keeps_what_the_first_one_did(new_cohort, bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "unlink", lambda self, missing_ok=False: None)
+    estimate(new_cohort, tmp_path / "out", bundle)
+    monkeypatch.undo()
+    partial = tmp_path / "out" / cohort_run.PARTIAL_NAME
+    lines = partial.read_text(encoding="utf-8").splitlines(keepends=True)
+    partial.write_text("".join(lines[1:]), encoding="utf-8")
+
+    def killed(*_, **__):
+        assert partial.read_text(encoding="utf-8") == "".join(lines[1:])
+        raise SystemExit
+
+    monkeypatch.setattr(cohort_run, "estimate_subject", killed)
+    with pytest.raises(SystemExit):
+        estimate(new_cohort, tmp_path / "out", bundle)
+    monkeypatch.undo()
+    assert estimate(new_cohort, tmp_path / "out", bundle).resumed == 2
+
+
+def test_results_never_replace_the_cohort(new_cohort, bundle, tmp_path):
+    for name in ("views", "table"):
+        path = Path(shutil.copytree(new_cohort.parent, tmp_path / name)) / f"{name}.csv"
+        (path.parent / "cohort.csv").rename(path)
+        with pytest.raises(RecipeError, match=f"would replace the cohort {name}.csv"):
+            estimate(path, path.parent, bundle) if name == "views" else runs.evaluate("brightness", path, path.parent)
+
+
+def test_simulated_data_are_named_beside_every_number(new_cohort, tmp_path):
+    path = write_drawn_cohort(tmp_path / "simulated", remark="# reference: MRI-PDFF\n# simulated: no patients")
+    runs.train("brightness", path, tmp_path / "model")
+    summary = estimate(new_cohort, tmp_path / "out", tmp_path / "model")
+    assert any("Trained on simulated images" in sentence for sentence in summary.warnings)
+    for row in rows(tmp_path / "out" / "estimates.csv"):
+        assert "simulated_training" in row["flags"].split(";") and "no estimate of a patient's fat" in row["message"]
+    summary = estimate(path, tmp_path / "out", tmp_path / "model")
+    assert cohort_run.SIMULATED_IMAGES in summary.warnings
+    assert cohort_run.SIMULATED_IMAGES in json.loads((tmp_path / "out" / "run.json").read_text())["warnings"]
+
+
+def test_a_graphics_card_that_is_not_there_is_said(new_cohort, bundle, tmp_path):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a graphics card")
+    summary = runs.estimate(new_cohort, tmp_path / "out", bundle, device="cuda")
+    assert any("CUDA was asked for" in sentence for sentence in summary.warnings)
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["device"] == "cpu (CUDA requested: not available)"
 
 
 def test_another_model_or_cohort_takes_over_nothing(new_cohort, bundle, tmp_path, monkeypatch):
