@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from ..imaging.image import InputError
+from .csv_input import CsvTable, Row, read_csv
 
 QUANTITIES = ("liver", "kidney", "hri")
 ALGORITHM = "algorithm"  # the reader name under which the automatic measurement stands in a table
-LARGEST_CSV = 200 * 2**20
 # A table gives brightness with some decimals; an index further than this from liver / kidney is another one.
 HRI_TOLERANCE = 0.01
 
@@ -46,14 +44,15 @@ class Exclusion:
 
 @dataclass(frozen=True)
 class Box:
-    """A square ROI: upper left corner and side, in pixels of the source image.
+    """An ROI: upper left corner and size, in pixels of the source image.
 
-    Where pixels are not square, in pixel widths: ``y`` and the height are scaled by the pixel's aspect.
+    Where pixels are not square, in pixel widths: ``y`` and ``height`` are scaled by the pixel's aspect.
     """
 
     x: float
     y: float
-    side: float
+    width: float
+    height: float
 
 
 @dataclass(frozen=True)
@@ -174,53 +173,39 @@ def read_answers(path: str | os.PathLike) -> AnswerTable:
     Columns: ``reader``; ``image``, or ``patient`` and ``frame``; ``liver_mean`` and ``kidney_mean``; optional ``hri``,
     ``session`` (default 1), ``patient`` (default: every image is a patient), and the ROIs ``liver_x, liver_y,
     kidney_x, kidney_y, roi_px`` (upper left corners and side, pixels). Other columns are ignored. The automatic
-    measurement stands under the reader ``algorithm``. Rows with an empty brightness are missing answers. Raises
-    :class:`InputError` for a file that is no such table.
+    measurement stands under the reader ``algorithm``, in capitals or not. Rows with an empty brightness are missing
+    answers. Raises :class:`InputError` for a file that is no such table.
     """
-    path = Path(path)
-    try:
-        if path.stat().st_size > LARGEST_CSV:
-            raise InputError(f"{path.name} is larger than 200 MB; give a table of reader answers.")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path.name} cannot be read; check that the file exists and may be read.") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path.name} is not a CSV text file (UTF-8); export the table as CSV.") from error
-    if "\0" in text:
-        raise InputError(f"{path.name} is not a CSV text file; export the table as CSV.")
-    rows = csv.DictReader(text.splitlines())
-    try:
-        columns = {name.strip() for name in rows.fieldnames or () if name}
-        _require_columns(path.name, columns)
-        answers, excluded = [], []
-        for row in rows:
-            row = {key.strip(): (value or "").strip() for key, value in row.items() if isinstance(key, str)}
-            try:
-                answer = _answer(row, columns)
-            except ValueError as error:
-                excluded.append(Exclusion(f"Line {rows.line_num}: {error}"))
-                continue
-            if answer is not None:
-                answers.append(answer)
-    except csv.Error as error:
-        raise InputError(f"{path.name} is not a readable CSV table: {error}.") from error
+    source = read_csv(path)
+    _require_columns(source)
+    answers, excluded = [], []
+    for line, row in source.rows:
+        try:
+            answer = _answer(row)
+        except ValueError as error:
+            excluded.append(Exclusion(f"Line {line}: {error}"))
+            continue
+        if answer is not None:
+            answers.append(answer)
     table = table_of(answers, excluded)
     if not table.answers:
-        raise InputError(f"{path.name} holds no usable answer; give one row per image, reader and session.")
+        raise InputError(f"{source.name} holds no usable answer; give one row per image, reader and session.")
     return table
 
 
-def _require_columns(name: str, columns: set[str]) -> None:
-    missing = sorted({"reader", "liver_mean", "kidney_mean"} - columns)
-    if "image" not in columns and not {"patient", "frame"} <= columns:
+def _require_columns(table: CsvTable) -> None:
+    missing = sorted({"reader", "liver_mean", "kidney_mean"} - table.columns)
+    if "image" not in table.columns and not {"patient", "frame"} <= table.columns:
         missing.append("image (or patient and frame)")
     if missing:
-        raise InputError(f"{name} lacks the column {', '.join(missing)}; name the columns as in the documentation.")
+        raise InputError(
+            f"{table.name} lacks the column {', '.join(missing)}; name the columns as in the documentation."
+        )
 
 
-def _answer(row: dict[str, str], columns: set[str]) -> Answer | None:
+def _answer(row: Row) -> Answer | None:
     """The answer of one row, ``None`` for a missing one; ``ValueError`` with a reason for an unreadable one."""
-    image = row["image"] if "image" in columns else f"{row['patient']}/{row['frame']}"
+    image = row["image"] if "image" in row else f"{row['patient']}/{row['frame']}"
     if not row["reader"] or not image.strip("/"):
         raise ValueError("reader and image must not be empty")
     if not row["liver_mean"] or not row["kidney_mean"]:
@@ -230,7 +215,7 @@ def _answer(row: dict[str, str], columns: set[str]) -> Answer | None:
     return Answer(
         image=image,
         patient=row.get("patient") or image,
-        reader=row["reader"],
+        reader=ALGORITHM if row["reader"].casefold() == ALGORITHM else row["reader"],
         session=row.get("session") or "1",
         liver=liver,
         kidney=kidney,
@@ -240,21 +225,21 @@ def _answer(row: dict[str, str], columns: set[str]) -> Answer | None:
     )
 
 
-def _number(row: dict[str, str], column: str) -> float:
+def _number(row: Row, column: str) -> float:
     try:
         return float(row[column])
     except ValueError:
         raise ValueError(f"{column} is not a number") from None
 
 
-def _box(row: dict[str, str], organ: str) -> Box | None:
+def _box(row: Row, organ: str) -> Box | None:
     names = (f"{organ}_x", f"{organ}_y", "roi_px")
     if not all(row.get(name) for name in names):
         return None
     x, y, side = (_number(row, name) for name in names)
     if not (math.isfinite(x) and math.isfinite(y) and 0 < side < math.inf):
         raise ValueError(f"the {organ} ROI is impossible")
-    return Box(x, y, side)
+    return Box(x, y, side, side)
 
 
 def _impossible(answer: Answer) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -22,9 +22,10 @@ class Comparison:
     """Agreement of ``raters`` in one quantity on the images that all of them measured.
 
     ``ratings`` is float ``(images, raters)``, ``patients`` the cluster of every row. ``icc`` is the chosen ``form``;
-    its interval, like those of ``bias``, ``loa_low``, ``loa_high`` and ``ccc``, resamples patients where they have
-    several images and is the analytic one otherwise. Those four exist for two raters only; differences are first
-    minus second rater. ``dropped`` images lack somebody's answer.
+    its interval, like those of ``bias``, ``loa_low``, ``loa_high``, ``ccc`` and the slope in ``bland_altman``,
+    resamples patients where they have several images and is the analytic one otherwise. Those exist for two raters
+    only; differences are first minus second rater. The p value of the slope takes images as independent and is NaN
+    where they are not. ``dropped`` images lack somebody's answer.
     """
 
     name: str
@@ -106,6 +107,8 @@ def compare(
         loa_low = interval(lambda r: _limit(r, -1.96), pair.loa_low)
         loa_high = interval(lambda r: _limit(r, 1.96), pair.loa_high)
         ccc = interval(lambda r: concordance_value(r[:, 0], r[:, 1]), concordance(complete[:, 0], complete[:, 1]))
+        if clustered:
+            pair = replace(pair, slope=interval(_slope, pair.slope), slope_p=float("nan"))
     return Comparison(
         name=name,
         quantity=quantity,
@@ -188,6 +191,14 @@ def _limit(pairs: np.ndarray, z: float) -> float:
     return float(difference.mean() + z * difference.std(ddof=1))
 
 
+def _slope(pairs: np.ndarray) -> float:
+    """Least-squares slope of the differences on the means; NaN where the means do not vary."""
+    mean = pairs.mean(axis=1)
+    mean = mean - mean.mean()
+    spread = float(mean @ mean)
+    return float(mean @ (pairs[:, 0] - pairs[:, 1])) / spread if spread > 0 else float("nan")
+
+
 def _shared_sessions(sessions_of: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Session -> readers that have it, for sessions of at least two readers."""
     names = dict.fromkeys(session for sessions in sessions_of.values() for session in sessions)
@@ -228,7 +239,8 @@ def _algorithm(table: AnswerTable, sessions_of: dict, shared: dict) -> list[Comp
         readers = table.readers
         columns = tuple((reader, sessions_of[reader][0]) for reader in readers)
         label = f"{ALGORITHM} against {'reader' if len(readers) == 1 else 'mean of readers'} {', '.join(readers)}"
-    plans = [ComparisonPlan(label, (ALGORITHM, "mean of readers"), (algorithm, columns))]
+    other = "mean of readers" if len(readers) > 1 else readers[0]
+    plans = [ComparisonPlan(label, (ALGORITHM, other), (algorithm, columns))]
     if len(readers) > 1:
         plans += [
             ComparisonPlan(f"{ALGORITHM} against reader {reader}", (ALGORITHM, reader), (algorithm, ((reader, s),)))

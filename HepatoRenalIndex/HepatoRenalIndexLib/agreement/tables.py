@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from ..files.csv_table import guarded
 from .answers import ALGORITHM, AnswerTable, Box
 from .comparison import Comparison
 
@@ -130,16 +131,16 @@ def overlap_rows(table: AnswerTable) -> list[Row]:
 
 
 def box_jaccard(a: Box, b: Box) -> float:
-    """Intersection over union of two squares."""
-    width = min(a.x + a.side, b.x + b.side) - max(a.x, b.x)
-    height = min(a.y + a.side, b.y + b.side) - max(a.y, b.y)
+    """Intersection over union of two rectangles."""
+    width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
+    height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
     shared = max(width, 0.0) * max(height, 0.0)
-    return shared / (a.side**2 + b.side**2 - shared)
+    return shared / (a.width * a.height + b.width * b.height - shared)
 
 
 def box_distance(a: Box, b: Box) -> float:
-    """Distance of the centers of two squares, in pixels."""
-    return math.hypot(a.x + a.side / 2 - b.x - b.side / 2, a.y + a.side / 2 - b.y - b.side / 2)
+    """Distance of the centers of two rectangles, in pixels."""
+    return math.hypot(a.x + a.width / 2 - b.x - b.width / 2, a.y + a.height / 2 - b.y - b.height / 2)
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
@@ -176,5 +177,4 @@ def _cell(value: object) -> str:
         return str(int(value))
     if isinstance(value, float | np.floating):
         return f"{value:.6g}" if math.isfinite(value) else ""
-    text = str(value).replace("\0", "")
-    return f"'{text}" if isinstance(value, str) and text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+    return guarded(value) if isinstance(value, str) else str(value)

@@ -94,3 +94,11 @@ class UltrasoundImage:
     @property
     def columns(self) -> int:
         return self.pixels.shape[1]
+
+    def in_tissue_regions(self) -> np.ndarray:
+        """True in the header's 2D tissue and color flow regions, everywhere if it has none (DICOM PS3.3 C.8.5.5)."""
+        regions = [region for region in self.regions if region.shows_tissue]
+        kept = np.full(self.pixels.shape, not regions)
+        for region in regions:
+            kept[region.box] = True
+        return kept

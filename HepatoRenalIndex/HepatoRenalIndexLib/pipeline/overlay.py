@@ -30,7 +30,7 @@ def without_annotations(result: FrameResult) -> FrameResult:
 
     Where no area was recognized, only the organs are kept; where the header has tissue regions, only what lies in them.
     """
-    kept = _insonated(result.geometry, result.masks, result.image) & _in_tissue_regions(result.image)
+    kept = _insonated(result.geometry, result.masks, result.image) & result.image.in_tissue_regions()
     pixels = np.where(kept, result.image.pixels, 0).astype(np.uint8)
     return replace(result, image=replace(result.image, pixels=pixels))
 
@@ -41,15 +41,6 @@ def _insonated(geometry: ScanGeometry | None, masks: OrganMasks | None, image: U
     if masks is None:
         return np.zeros(image.pixels.shape, bool)
     return ndimage.binary_fill_holes(masks.liver | masks.right_kidney)
-
-
-def _in_tissue_regions(image: UltrasoundImage) -> np.ndarray:
-    """True in the header's 2D tissue and color flow regions, everywhere if it has none (DICOM PS3.3 C.8.5.5)."""
-    regions = [region for region in image.regions if region.shows_tissue]
-    kept = np.full(image.pixels.shape, not regions)
-    for region in regions:
-        kept[region.box] = True
-    return kept
 
 
 def draw_overlay(result: FrameResult) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from ..agreement.answers import ALGORITHM
 from ..geometry.calibration import LARGEST_MM, SMALLEST_MM
-from ..imaging.image import InputError, UltrasoundImage
+from ..imaging.image import InputError
 from ..measurement.hri import roi_size_px
 from ..measurement.organs import Segmenter
 from ..measurement.registry import DEFAULT_PLACEMENT
@@ -88,17 +88,15 @@ def _measured(
         result = measure_frame(source, segmenter_for(image), _settings(study, image, placement))
         if result.placement is None or result.measurement is None:
             raise InputError(result.message)
-        return _answer(source, image, result.placement.liver.roi, result.placement.kidney.roi)
+        # Where pixels are not square and the study's ROIs are, the placed ROIs have another height.
+        rois = (image.roi_at(*placed.roi.center) for placed in (result.placement.liver, result.placement.kidney))
+        return answer_record(reading_from(image.id, measure_rois(source, image, *rois)), image)
     except InputError as error:
         return {"type": SKIP, "image": image.id, "pixels": image.sha256, "reason": one_line(str(error))}
 
 
-def _answer(source: UltrasoundImage, image: StudyImage, liver, kidney) -> Record:
-    return answer_record(reading_from(image.id, measure_rois(source, image, liver, kidney)), image)
-
-
 def _settings(study: ReaderStudy, image: StudyImage, placement: str) -> MeasurementSettings:
-    """Settings under which the ROIs get the size that the study gave them in this image."""
+    """Settings under which the ROIs are placed in the size that the study gave them in this image."""
     calibration = image.calibration
     if calibration.calibrated:
         spacing = calibration.x_mm, calibration.y_mm

@@ -141,12 +141,14 @@ class _Collected:
 
     def settle_copies(self) -> None:
         """Of several files of one session keep what they agree in; where they do not, nothing counts."""
+        self.skipped = list({(s.image, s.reader, s.session): s for s in self.skipped}.values())
         said: dict[tuple[str, str, str], list[_Item | None]] = {}
         for item in self.items:
             said.setdefault((item.answer.image, item.answer.reader, item.answer.session), []).append(item)
-        for skip in self.skipped:
+        for skip in list(self.skipped):
             if items := said.get((skip.image, skip.reader, skip.session)):
                 items.append(None)
+                self.skipped.remove(skip)
         self.items = []
         for (image, *names), items in said.items():
             if all(item is not None and item.answer == items[0].answer for item in items):
@@ -185,8 +187,8 @@ class _Collected:
         self.items = kept
         if absent:
             self.remarks.append(
-                f"{absent} of {len(of_image)} measured images are not in the folder of the images, so their answers "
-                "could not be held against the pixels."
+                f"{absent} of {len(of_image)} measured images cannot be read in the folder of the images, so their "
+                "answers could not be held against the pixels."
             )
 
     def _exclude(self, reason: str, image: str, names: Sequence[str]) -> None:
@@ -197,7 +199,7 @@ def table_answer(image: StudyImage, reading: Reading, reader: str, session: str)
     """A reading as a row of the table."""
     values = [float(value) for value in (reading.liver_mean, reading.kidney_mean, reading.hri)]
     aspect = image.calibration.aspect
-    boxes = [Box(roi.left, roi.top * aspect, roi.width) for roi in (reading.liver, reading.kidney)]
+    boxes = [Box(roi.left, roi.top * aspect, roi.width, roi.height * aspect) for roi in (reading.liver, reading.kidney)]
     return Answer(image.id, image.patient, reader, session, *values, *boxes)
 
 
@@ -258,7 +260,10 @@ def _remarks(study: ReaderStudy, files: Sequence[SessionFile], sessions: Sequenc
             said = "; ".join(f"{reason.removesuffix('.')} ({count})" for reason, count in sorted(reasons.items()))
             remarks.append(f"{label}: {status.skipped} skipped: {said}.")
         if override := file.journal.header.get("override"):
-            remarks.append(f"{label}: begun before the interval had passed; reason given: {override}.")
+            remarks.append(
+                f"{label}: begun before the interval had passed or another session was finished; reason given: "
+                f"{override}."
+            )
         remarks += [f"{label}: {r.get('text', '')}" for r in file.journal.records if r["type"] == NOTE]
     return remarks + _short_intervals(study, files)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections import Counter
@@ -11,20 +10,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..agreement.csv_input import read_csv
 from ..agreement.report import EXCLUDED_NAME
 from ..imaging.discovery import InputFile, find_inputs
 from ..imaging.image import InputError, UltrasoundImage
 from ..imaging.reader import open_ultrasound
 from ..measurement.hri import roi_size_px
 from ..pipeline.batch import is_result
+from ..pipeline.measure import DARKEST_IMAGE, MeasurementSettings
 from .definition import ReaderStudy, Refusal, StudyImage, is_study, utc_text, write_study
 from .picture import find_sector
 
 DEFAULT_ROI_MM = 15.0
 DEFAULT_INTERVAL_DAYS = 28.0
 SMALLEST_ROI_PX = 3
-DARKEST_IMAGE = 16  # gray levels: an image whose brightest pixel is below shows nothing
-LARGEST_TABLE = 50 * 2**20
 
 Progress = Callable[[float, int, str], None]
 
@@ -48,8 +47,7 @@ class StudyOptions:
     show_unrecognized: bool = False
 
     def __post_init__(self):
-        if not 2.0 <= self.roi_mm <= 60.0:
-            raise InputError(f"An ROI of {self.roi_mm:g} mm is not possible; choose a side between 2 and 60 mm.")
+        MeasurementSettings(roi_mm=self.roi_mm)  # refuses an impossible size
         if self.roi_px is not None and not SMALLEST_ROI_PX <= self.roi_px <= 1000:
             raise InputError(f"An ROI of {self.roi_px} pixels is not possible; choose a side between 3 and 1000.")
         if not 0 <= self.interval_days <= 3650:
@@ -86,31 +84,19 @@ class Patients:
 
 def read_patients(path: str | os.PathLike) -> Patients:
     """The table of patients: a CSV file with the columns ``image``, ``patient`` and optionally ``frame``."""
-    path = Path(path)
-    try:
-        if path.stat().st_size > LARGEST_TABLE:
-            raise InputError(f"{path.name} is too large for a table of patients.")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path.name} cannot be read; check that the file exists and may be read.") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path.name} is not a CSV text file (UTF-8); export the table as CSV.") from error
+    source = read_csv(path)
+    if not {"image", "patient"} <= source.columns:
+        raise InputError(f"{source.name} lacks the column image or patient; name the columns so.")
     table: dict[str, dict[int | None, str]] = {}
-    try:
-        rows = csv.DictReader(text.splitlines())
-        if not {"image", "patient"} <= set(rows.fieldnames or ()):
-            raise InputError(f"{path.name} lacks the column image or patient; name the columns so.")
-        for row in rows:
-            image, patient, frame = ((row.get(name) or "").strip() for name in ("image", "patient", "frame"))
-            if not image or not patient or (frame and not frame.isdecimal()):
-                raise InputError(f"Line {rows.line_num} of {path.name} needs an image, a patient and a whole frame.")
-            frames = table.setdefault(image.replace("\\", "/"), {})
-            if frames.setdefault(int(frame) if frame else None, patient) != patient:
-                raise InputError(f"Line {rows.line_num} of {path.name} gives an image a second patient; correct it.")
-    except csv.Error as error:
-        raise InputError(f"{path.name} is not a readable CSV table; export it again.") from error
+    for line, row in source.rows:
+        image, patient, frame = row["image"], row["patient"], row.get("frame", "")
+        if not image or not patient or (frame and not frame.isdecimal()):
+            raise InputError(f"Line {line} of {source.name} needs an image, a patient and a whole frame.")
+        frames = table.setdefault(image.replace("\\", "/"), {})
+        if frames.setdefault(int(frame) if frame else None, patient) != patient:
+            raise InputError(f"Line {line} of {source.name} gives an image a second patient; correct it.")
     if not table:
-        raise InputError(f"{path.name} holds no image; give one row per image.")
+        raise InputError(f"{source.name} holds no image; give one row per image.")
     return Patients(table=table)
 
 
@@ -171,6 +157,7 @@ class _Collection:
         self._options = options
         self._root = root
         self._pseudonyms: dict[str, str] = {}
+        self._seen: dict[str, StudyImage] = {}
 
     def add(self, file: InputFile, patients: Mapping[int | None, str] | None) -> None:
         """Take the frames of a file, or note why not."""
@@ -210,7 +197,13 @@ class _Collection:
             )
         pseudonym = self._pseudonyms.setdefault(patient, f"P{len(self._pseudonyms) + 1:03d}")
         identity = f"{len(self.images) + 1:04d}"
-        self.images.append(StudyImage.of(identity, path, image, geometry, calibration, size, pseudonym))
+        entry = StudyImage.of(identity, path, image, geometry, calibration, size, pseudonym)
+        same = self._seen.setdefault(entry.sha256, entry)
+        if same.patient != pseudonym:  # one patient would count as two
+            raise InputError(
+                f"Its pixels are those of image {same.id}, of another patient; correct the patients or leave it out."
+            )
+        self.images.append(entry)
 
 
 def _frames(count: int, patients: Mapping[int | None, str], chosen: str | int) -> Sequence[tuple[int, str]]:

@@ -34,7 +34,7 @@ def export_answers(
         row["time"] = answers.times.get((answer.image, answer.reader, answer.session), "")
         aspect = images[answer.image].calibration.aspect
         for organ, box in (("liver", answer.liver_box), ("kidney", answer.kidney_box)):
-            row |= {f"{organ}_x": int(box.x), f"{organ}_y": round(box.y / aspect), "roi_px": int(box.side)}
+            row |= {f"{organ}_x": int(box.x), f"{organ}_y": round(box.y / aspect), "roi_px": int(box.width)}
         rows.append(row)
     for skip in answers.skipped:
         row = {"image": skip.image, "reader": skip.reader, "session": skip.session, "status": "skipped"}

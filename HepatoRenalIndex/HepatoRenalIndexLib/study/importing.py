@@ -22,8 +22,6 @@ origin         ``corner`` or ``center``: what the positions name            ``co
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import json
 import os
 import re
@@ -31,7 +29,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ..agreement.answers import ALGORITHM, LARGEST_CSV
+from ..agreement.answers import ALGORITHM
+from ..agreement.csv_input import CsvTable, Row, read_csv
 from ..files.writing import write_bytes
 from ..imaging.image import InputError
 from ..measurement.roi import Roi
@@ -46,7 +45,6 @@ ENTRIES = ("image", "frame", "reader", "session", *POSITIONS, "roi_px", "liver_m
 _COLUMN = re.compile(r"\{([^{}:]+)(?::0(\d))?\}")
 
 Progress = Callable[[float, int, str], None]
-Row = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -83,20 +81,19 @@ def import_table(
     brightness is not that of the image, are refused by name, also in the files. The same table may be brought in
     again. Raises :class:`InputError` for a file that is no such table, or if a reader and session have answers already.
     """
-    path = Path(table)
-    rows, columns, digest = _read(path)
-    templates = _templates(path.name, columns, mapping or {})
+    source = read_csv(table)
+    templates = _templates(source, mapping or {})
     found = _Rows(study, templates)
-    for line, row in rows:
+    for line, row in source.rows:
         found.add(line, row)
     if not found.sessions:
-        raise InputError(f"{path.name} holds no row with a reader and a session; check the mapping.")
+        raise InputError(f"{source.name} holds no row with a reader and a session; check the mapping.")
     for reader, session in found.sessions:
-        _require_free(study, reader, session, digest)
+        _require_free(study, reader, session, source.sha256)
     found.measure(progress)
     begin_folder(study)
     for (reader, session), contents in found.sessions.items():
-        head = header(study, reader, session, IMPORTED, table=digest, mapping=templates)
+        head = header(study, reader, session, IMPORTED, table=source.sha256, mapping=templates)
         write_bytes(session_path(study, reader, session), _lines(head, contents), durable=True)
     answers = {key: sum(c["type"] == ANSWER for c in contents) for key, contents in found.sessions.items()}
     return ImportSummary(answers, tuple(found.refused))
@@ -224,45 +221,18 @@ class _Rows:
         return _Marked(line, tuple(rois), tuple(stated))
 
 
-def _read(path: Path) -> tuple[list[tuple[int, Row]], set[str], str]:
-    """Rows with their line numbers, columns, and the SHA-256 of a CSV file."""
-    try:
-        if path.stat().st_size > LARGEST_CSV:
-            raise InputError(f"{path.name} is larger than 200 MB; give a table of reader answers.")
-        data = path.read_bytes()
-        text = data.decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path.name} cannot be read; check that the file exists and may be read.") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path.name} is not a CSV text file (UTF-8); export the table as CSV.") from error
-    if "\0" in text:
-        raise InputError(f"{path.name} is not a CSV text file; export the table as CSV.")
-    first = text.partition("\n")[0]
-    separator = ";" if first.count(";") > first.count(",") else "\t" if first.count("\t") > first.count(",") else ","
-    try:
-        reader = csv.DictReader(text.splitlines(), delimiter=separator)
-        columns = {name.strip() for name in reader.fieldnames or () if name}
-        rows = [
-            (reader.line_num, {k.strip(): (v or "").strip() for k, v in row.items() if isinstance(k, str)})
-            for row in reader
-        ]
-    except csv.Error as error:
-        raise InputError(f"{path.name} is not a readable CSV table; export it again.") from error
-    return rows, columns, hashlib.sha256(data).hexdigest()
-
-
-def _templates(name: str, columns: set[str], mapping: Mapping[str, str]) -> dict[str, str]:
+def _templates(table: CsvTable, mapping: Mapping[str, str]) -> dict[str, str]:
     """The whole mapping: what the user gave, and the defaults for the rest."""
     if unknown := sorted(set(mapping) - set(ENTRIES)):
         raise InputError(f"The mapping knows no entry {', '.join(unknown)}; there are {', '.join(ENTRIES)}.")
     templates = {key: f"{{{key}}}" for key in ("reader", "session", *POSITIONS, "roi_px")}
-    if "session" not in columns:
+    if "session" not in table.columns:
         templates["session"] = "1"
     templates["origin"] = "corner"
-    templates |= {key: f"{{{key}}}" for key in ("liver_mean", "kidney_mean") if key in columns}
-    if "image" in columns or "image" in mapping:
+    templates |= {key: f"{{{key}}}" for key in ("liver_mean", "kidney_mean") if key in table.columns}
+    if "image" in table.columns or "image" in mapping:
         templates["image"] = "{image}"
-        if "frame" in columns and "image" not in mapping:
+        if "frame" in table.columns and "image" not in mapping:
             templates["frame"] = "{frame}"
     else:
         templates["image"] = "p{patient:02}_f{frame}"
@@ -270,8 +240,10 @@ def _templates(name: str, columns: set[str], mapping: Mapping[str, str]) -> dict
     if templates["origin"] not in ("corner", "center"):
         raise InputError("The entry origin of the mapping is corner or center.")
     wanted = {found.group(1) for template in templates.values() for found in _COLUMN.finditer(template)}
-    if missing := sorted(wanted - columns):
-        raise InputError(f"{name} lacks the column {', '.join(missing)}; say with a mapping where the values stand.")
+    if missing := sorted(wanted - table.columns):
+        raise InputError(
+            f"{table.name} lacks the column {', '.join(missing)}; say with a mapping where the values stand."
+        )
     return templates
 
 

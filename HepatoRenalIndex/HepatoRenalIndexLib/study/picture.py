@@ -12,8 +12,8 @@ from ..geometry.detect import detect_scan_geometry
 from ..geometry.scan import ProbeShape, ScanGeometry
 from ..geometry.spacing import Calibration
 from ..imaging.image import InputError, UltrasoundImage, UltrasoundRegion
+from ..pipeline.measure import SAME_ASPECT
 
-SAME_ASPECT = 0.01  # pixels this close to square are treated as square
 # What is drawn over tissue (text, calipers, lines) has sharper edges than tissue has: in 400 real images the one piece
 # of tissue taken for a drawing was a specular reflection of 78 pixels, and all the scanner's lines and bars were found.
 SHARP_EDGE = 80  # gray levels from one pixel to the next
@@ -33,10 +33,9 @@ def find_sector(
 ) -> tuple[ScanGeometry, Calibration]:
     """Insonated area and pixel spacing of an image; the mask leaves out what is drawn over it or colored.
 
-    What the header says is no tissue is left out as well.
-    Where the header has several 2D tissue regions, each is looked at alone and the mask holds them all. Raises
-    :class:`InputError` where the area is not recognized, so that burned-in text cannot be told from tissue, unless
-    ``show_unrecognized`` says that there is none.
+    What the header says is no tissue is left out as well. Where the header has several 2D tissue regions, each is
+    looked at alone and the mask holds them all. Raises :class:`InputError` where the area is not recognized, so that
+    burned-in text cannot be told from tissue, unless ``show_unrecognized`` says that there is none.
     """
     regions = [region for region in image.regions if region.shows_tissue]
     found = [_sector(image, region, spacing_mm) for region in regions] if len(regions) > 1 else []
@@ -52,7 +51,7 @@ def find_sector(
             "The insonated area was not recognized, so burned-in text cannot be hidden; take the image into the study "
             "only if it holds none (--show-unrecognized)."
         )
-    mask &= _in_tissue_regions(image)
+    mask &= image.in_tissue_regions()
     mask &= ~drawn_over(image.pixels, mask)
     if image.color is not None:
         mask &= ~ndimage.binary_dilation(image.color, _EIGHT)
@@ -79,9 +78,8 @@ def drawn_over(pixels: np.ndarray, sector: np.ndarray) -> np.ndarray:
         return sharp
     drawn = np.bincount(labels.ravel()) >= SMALLEST_DRAWN
     drawn[0] = False
-    drawn[labels[ndimage.binary_dilation(drawn[labels], _EIGHT, iterations=NEXT_TO_DRAWN)]] = (
-        True  # dots and thin parts
-    )
+    near = ndimage.binary_dilation(drawn[labels], _EIGHT, iterations=NEXT_TO_DRAWN)
+    drawn[labels[near]] = True  # dots and thin parts
     drawn[0] = False
     return ndimage.binary_dilation(ndimage.binary_closing(drawn[labels], _EIGHT, iterations=2), iterations=2)
 
@@ -107,12 +105,3 @@ def _apart(one: Calibration, other: Calibration) -> bool:
         return one.calibrated != other.calibrated
     pairs = ((one.x_mm, other.x_mm), (one.y_mm, other.y_mm))
     return any(abs(a - b) > CONTRADICTION * min(a, b) for a, b in pairs)
-
-
-def _in_tissue_regions(image: UltrasoundImage) -> np.ndarray:
-    """True in the header's 2D tissue and color flow regions, everywhere if it has none (DICOM PS3.3 C.8.5.5)."""
-    regions = [region for region in image.regions if region.shows_tissue]
-    kept = np.full(image.pixels.shape, not regions)
-    for region in regions:
-        kept[region.box] = True
-    return kept

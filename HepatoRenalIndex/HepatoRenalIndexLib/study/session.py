@@ -281,6 +281,7 @@ def _check_interval(study: ReaderStudy, reader: str, session: int, now: datetime
         )
     raise IntervalError(
         f"Reader {reader} read {days:.1f} days ago; the study asks for {study.interval_days:g} days between sessions. "
-        f"Session {session} may begin on {allowed:%Y-%m-%d}, or at once with a reason, which is stored.",
+        f"Session {session} may begin on {allowed.astimezone():%Y-%m-%d at %H:%M}, or at once with a reason, which is "
+        "stored.",
         allowed,
     )

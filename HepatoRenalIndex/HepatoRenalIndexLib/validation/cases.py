@@ -110,7 +110,7 @@ def _case(frame: CohortFrame, fold: int, placement: str, result: FrameResult, hu
 
 def _box(roi: Roi) -> Box | None:
     """The ROI as readers draw it; ``None`` where pixels that are not square make it a rectangle."""
-    return Box(roi.left, roi.top, roi.width) if roi.width == roi.height else None
+    return Box(roi.left, roi.top, roi.width, roi.height) if roi.width == roi.height else None
 
 
 def _inside(roi: Roi, mask: np.ndarray) -> float:

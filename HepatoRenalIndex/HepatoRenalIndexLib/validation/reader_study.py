@@ -61,7 +61,7 @@ def complete_study(
     All ROIs have the size of the readers'. Every image is segmented by the network that never saw its patient.
     ``None`` where the readers' table holds no ROIs.
     """
-    sides = Counter(int(answer.liver_box.side) for answer in cohort.readers.answers if answer.liver_box)
+    sides = Counter(int(answer.liver_box.width) for answer in cohort.readers.answers if answer.liver_box)
     if not sides:
         return None
     side = sides.most_common(1)[0][0]

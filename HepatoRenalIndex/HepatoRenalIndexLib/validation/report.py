@@ -326,7 +326,8 @@ def _reader_rois(validation: Validation, image: str) -> list[tuple[Roi, str]]:
     for answer in validation.cohort.readers.answers:
         if answer.image == image:
             boxes += [answer.liver_box, answer.kidney_box]
-    return [(Roi(round(b.x), round(b.y), round(b.side), round(b.side)), figures.READER) for b in boxes if b is not None]
+    sides = [(b.x, b.y, b.width, b.height) for b in boxes if b is not None]
+    return [(Roi(*(round(v) for v in values)), figures.READER) for values in sides]
 
 
 def _phantoms(validation: Validation, out: Path) -> str:

@@ -103,7 +103,7 @@ def _study_rows(validation: Validation) -> Iterable[Row]:
             **{"patient": patient, "frame": frame, "reader": answer.reader, "session": answer.session},
             **{"liver_x": liver.x if liver else None, "liver_y": liver.y if liver else None},
             **{"kidney_x": kidney.x if kidney else None, "kidney_y": kidney.y if kidney else None},
-            **{"roi_px": liver.side if liver else None, "liver_mean": answer.liver, "kidney_mean": answer.kidney},
+            **{"roi_px": liver.width if liver else None, "liver_mean": answer.liver, "kidney_mean": answer.kidney},
             "hri": answer.hri,
         }
 

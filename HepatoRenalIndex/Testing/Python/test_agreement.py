@@ -125,6 +125,13 @@ def test_a_row_that_is_no_answer_is_named_by_its_line(tmp_path):
     assert table.excluded == ("Line 2: liver_mean is not a number.", "Line 3: reader and image must not be empty.")
 
 
+def test_a_table_of_a_spreadsheet_program_reads_like_any_other(study, tmp_path):
+    lines = [line.replace(",", ";").replace("algorithm", "Algorithm") for line in study_lines()]
+    path = tmp_path / "excel.csv"
+    path.write_bytes("\ufeff".encode() + "\r\n".join([*lines, ";" * 11, ""]).encode())
+    assert read_answers(path) == read_answers(study)
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -132,6 +139,7 @@ def test_a_row_that_is_no_answer_is_named_by_its_line(tmp_path):
         (b"a,b\n1,2\n", "lacks the column image .or patient and frame., kidney_mean, liver_mean, reader|lacks"),
         (b"\x89PNG\r\n\x1a\n\xff\xfe", "is not a CSV text file"),
         (b"reader,image,liver_mean,kidney_mean\0\n", "is not a CSV text file"),
+        (b"reader,image,liver_mean,kidney_mean,liver_mean\nA,1,80,40,90\n", "has the column liver_mean twice"),
         (b"reader,image,liver_mean,kidney_mean\nA,1,x,y\n", "no usable answer"),
         (b"reader,image,liver_mean,kidney_mean\nA,1,80,40\nB,1,80,40\n", "nothing to compare"),
     ],
@@ -194,11 +202,12 @@ def test_ticks_are_round_numbers_within_the_range():
 
 
 def test_roi_overlap_and_distance_of_squares():
-    a, b = Box(0, 0, 10), Box(5, 0, 10)
+    a, b = Box(0, 0, 10, 10), Box(5, 0, 10, 10)
     assert box_jaccard(a, b) == pytest.approx(50 / 150)
     assert box_distance(a, b) == 5
-    assert box_jaccard(a, Box(20, 20, 10)) == 0
-    assert box_distance(a, Box(0, 0, 20)) == pytest.approx(np.hypot(5, 5))
+    assert box_jaccard(a, Box(20, 20, 10, 10)) == 0
+    assert box_distance(a, Box(0, 0, 20, 20)) == pytest.approx(np.hypot(5, 5))
+    assert box_jaccard(Box(0, 0, 10, 20), Box(0, 10, 10, 20)) == pytest.approx(1 / 3)
 
 
 def test_roi_overlap_is_given_for_readers_in_a_session_and_sessions_of_a_reader(study):

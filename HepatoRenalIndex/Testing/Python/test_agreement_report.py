@@ -52,6 +52,20 @@ def test_a_reader_in_two_sessions_stands_as_in_table_2(study):
     assert liver[3].startswith(f"{expected.value:.3f} ({expected.low:.3f} to {expected.high:.3f}), ")
 
 
+def test_what_too_few_images_leave_uncompared_is_said(study):
+    few = [a for a in answers() if (a.reader, a.session) != ("Ben", "2") or a.image in ("i0", "i1", "i2")]
+    found = study_of(table_of(few), SETTINGS)
+    assert not any("Ben, sessions" in comparison.name for comparison in found.comparisons)
+    said = "fewer than 5 images have all answers: within reader Ben, sessions 1 and 2."
+    assert said in report_html(found) and "fewer than 5" not in report_html(study)
+
+
+def test_a_single_reader_is_no_mean(study):
+    rows = [answer for answer in answers() if (answer.reader, answer.session) in (("Ben", "1"), ("algorithm", "1"))]
+    (raters,) = {comparison.raters for comparison in study_of(table_of(rows), SETTINGS).comparisons}
+    assert raters == ("algorithm", "Ben")
+
+
 def test_readers_by_session_and_the_algorithm_stand_as_in_table_3(study):
     table = between_table(study.comparisons)
     (readers, sessions), (algorithm, mean) = table.groups

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from HepatoRenalIndexLib.agreement.answers import Answer, read_answers, table_of
+from HepatoRenalIndexLib.agreement.answers import Answer, Box, read_answers, table_of
 from HepatoRenalIndexLib.agreement.comparison import StudySettings, analyze
 from HepatoRenalIndexLib.agreement.report import analyze_table
 from HepatoRenalIndexLib.geometry.spacing import Calibration, SpacingSource
+from HepatoRenalIndexLib.imaging.dicom_writing import dicom_bytes
 from HepatoRenalIndexLib.imaging.image import InputError
 from HepatoRenalIndexLib.measurement.organs import OrganMasks
 from HepatoRenalIndexLib.measurement.result import ModelIdentity
@@ -193,7 +194,7 @@ def test_answers_whose_images_are_not_at_hand_count_with_a_remark(study):
     shutil.rmtree(study.image_folder)
     table = study_answers(study).table
     assert len(table.answers) == 8
-    assert "8 of 8 measured images are not in the folder" in " ".join(table.remarks)
+    assert "8 of 8 measured images cannot be read in the folder" in " ".join(table.remarks)
 
 
 def test_a_file_of_another_study_is_named_and_left_out(study, tmp_path):
@@ -281,7 +282,30 @@ def test_the_algorithm_reads_images_without_a_pixel_size_in_the_studys_pixels(tm
     study = create_study(tmp_path / "study", [tmp_path / "images"], StudyOptions(roi_px=24))
     assert not study.images[0].calibration.calibrated
     assert read_by_algorithm(study, lambda image: TrueMasks(), TrueMasks.identity).answered == 1
-    assert study_answers(study).table.answers[0].liver_box.side == 24
+    assert study_answers(study).table.answers[0].liver_box.width == 24
+
+
+@pytest.mark.parametrize(
+    ("options", "size"), [({"roi_mm": 15.0}, (34, 43)), ({"roi_px": 24}, (24, 24))], ids=["in mm", "in pixels"]
+)
+def test_the_algorithm_reads_pixels_that_are_not_square_with_the_studys_rois(tmp_path, options, size):
+    x_mm, y_mm = phantom().spacing_mm[0], phantom().spacing_mm[0] / 1.25
+
+    def stretched(array):
+        return np.asarray(Image.fromarray(array).resize((400, 375), Image.Resampling.NEAREST))
+
+    class Tall(TrueMasks):
+        def segment(self, image, geometry):
+            return OrganMasks(stretched(phantom().masks.liver), stretched(phantom().masks.right_kidney))
+
+    (tmp_path / "images").mkdir()
+    picture = dicom_bytes(stretched(phantom().image.pixels), (x_mm, y_mm), "P001")
+    (tmp_path / "images" / "a.dcm").write_bytes(picture)
+    study = create_study(tmp_path / "study", [tmp_path / "images"], StudyOptions(**options))
+    assert (study.images[0].roi_width, study.images[0].roi_height) == size
+    assert read_by_algorithm(study, lambda image: Tall(), Tall.identity).answered == 1
+    (answer,) = study_answers(study).table.answers
+    assert (answer.liver_box.width, answer.liver_box.height) == pytest.approx((size[0], size[1] / 1.25))
 
 
 # Tables from elsewhere
@@ -509,7 +533,7 @@ def test_the_report_and_a_table_name_everything_left_out(study, tmp_path):
 def test_pixels_that_are_not_square_give_boxes_in_pixel_widths(study):
     image = replace(study.images[0], calibration=Calibration(SpacingSource.USER, 0.5, 0.25))
     answer = table_answer(image, Reading("0001", Roi(10, 40, 20, 40), Roi(0, 0, 20, 40), 60.0, 50.0, 1.2), "A", "1")
-    assert (answer.liver_box.x, answer.liver_box.y, answer.liver_box.side) == (10, 20, 20)
+    assert answer.liver_box == Box(10, 20, 20, 20)
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the validation data folder is not here")

@@ -222,9 +222,10 @@ def test_patients_come_from_a_table_and_leave_as_numbers(tmp_path):
 
 
 def test_a_name_that_several_files_share_does_not_tell_whose_they_are(tmp_path):
-    for folder in ("one", "two"):
+    for folder, share in (("one", 1.0), ("two", 0.9)):
         (tmp_path / "images" / folder).mkdir(parents=True)
-        Image.fromarray(phantom().image.pixels).save(tmp_path / "images" / folder / "img.png")
+        pixels = np.rint(share * phantom().image.pixels).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "images" / folder / "img.png")
     table = tmp_path / "patients.csv"
     table.write_text("image,patient\nimg.png,1\n")
     with pytest.raises(InputError, match="No patient is known"):
@@ -232,6 +233,18 @@ def test_a_name_that_several_files_share_does_not_tell_whose_they_are(tmp_path):
     table.write_text("image,patient\none/img.png,1\ntwo\\img.png,2\n")
     study = create_study(tmp_path / "b", [tmp_path / "images"], _options(), read_patients(table))
     assert [image.patient for image in study.images] == ["P001", "P002"]
+
+
+def test_one_image_is_never_two_patients(tmp_path):
+    images = write_images(tmp_path / "images", 2)
+    (images / "q_f0.png").write_bytes((images / "p0_f0.png").read_bytes())
+    study = create_study(tmp_path / "study", [images], _options())
+    assert [image.path for image in study.images] == ["p0_f0.png", "p0_f1.png"]
+    assert [(r.path, r.reason.partition(",")[0]) for r in study.refused] == [
+        ("q_f0.png", "Its pixels are those of image 0001")
+    ]
+    again = create_study(tmp_path / "again", [images], _options(), Patients(pattern=re.compile("(_)")))
+    assert (len(again.images), again.refused) == (3, ())
 
 
 def test_a_table_of_patients_chooses_frames_of_a_clip(tmp_path):

@@ -216,7 +216,7 @@ def test_the_study_table_gives_the_same_agreement_again(validation, report):
     again = analyze(read_answers(report / "study.csv"), StudySettings(replicates=100))
     hri = next(c for c in again if "mean of readers" in c.raters and c.quantity == "hri")
     assert hri.icc.value == pytest.approx(validation.default.against_mean("hri").icc.value, abs=1e-4)
-    assert read_answers(report / "study.csv").boxes("algorithm", "1", "kidney")[0].side > 10
+    assert read_answers(report / "study.csv").boxes("algorithm", "1", "kidney")[0].width > 10
 
 
 @pytest.mark.parametrize(
@@ -258,5 +258,5 @@ def test_the_real_cohort_is_read_whole_and_its_boxes_are_where_the_readers_put_t
         pixels = by_key[answer.image].image().pixels
         for organ in ("liver", "kidney"):
             box = getattr(answer, f"{organ}_box")
-            x, y, side = int(box.x), int(box.y), int(box.side)
+            x, y, side = int(box.x), int(box.y), int(box.width)
             assert pixels[y : y + side, x : x + side].mean() == pytest.approx(getattr(answer, organ), abs=0.6)

@@ -79,7 +79,7 @@ def test_the_whole_study_runs_on_the_data_folder_with_the_network_of_each_fold(d
     names = {comparison.name for comparison in complete.study.comparisons}
     assert "between readers A, B, session 1" in names
     assert "algorithm against mean of readers A, B, session 1" in names
-    boxes = {a.liver_box.side for a in complete.study.table.answers}
+    boxes = {a.liver_box.width for a in complete.study.table.answers}
     assert boxes == {SIDE}  # the algorithm's too
     text = study_section(complete)
     assert "0.681, 0.579" in text
