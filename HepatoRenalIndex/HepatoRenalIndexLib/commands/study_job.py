@@ -50,15 +50,16 @@ def _read(job: dict[str, Any]) -> None:
 
 def _compare(job: dict[str, Any]) -> None:
     source = Path(job["source"])
-    table = (
-        study_answers(open_study(source, job["images"]), _progress).table if source.is_dir() else read_answers(source)
-    )
+    if source.is_dir():
+        table = study_answers(open_study(source, job["images"]), lambda *done: _progress(*done, share=0.5)).table
+    else:
+        table = read_answers(source)
     say(progress=0.5, text="Computing intervals")
     analyze_table(table, job["output"], StudySettings(replicates=job["replicates"]))
 
 
-def _progress(done: float, total: int, name: str) -> None:
-    say(progress=done / max(total, 1), text=name)
+def _progress(done: float, total: int, name: str, share: float = 1.0) -> None:
+    say(progress=share * done / max(total, 1), text=name)
 
 
 if __name__ == "__main__":

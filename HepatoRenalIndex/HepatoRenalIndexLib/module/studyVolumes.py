@@ -15,7 +15,7 @@ from ..study.create import StudyOptions
 from ..study.picture import find_sector, shown_pixels
 from . import calibrating
 from .markingNodes import isStudyNode
-from .source import Source, findSource
+from .source import Source, findSource, isDerived
 
 IMAGES_NAME, PATIENTS_NAME = "images", "patients.csv"
 
@@ -29,8 +29,7 @@ def writeVolumes(scene, folder: Path, options: StudyOptions) -> tuple[list[Path]
     """
     files, lines = {}, ["image,patient"]
     for number, source in enumerate(_sources(scene), 1):
-        frames = range(source.frameCount) if options.frames == "all" else [_frame(source, options.frames)]
-        for frame in frames:
+        for frame in range(source.frameCount) if options.frames == "all" else [_frameNumber(options.frames)]:
             name = f"{len(files) + 1:04d}.dcm"
             try:
                 files[name] = _deidentified(source, frame, options, f"P{number:03d}")
@@ -52,6 +51,8 @@ def writeVolumes(scene, folder: Path, options: StudyOptions) -> tuple[list[Path]
 
 
 def _deidentified(source: Source, frame: int, options: StudyOptions, subject: str) -> bytes:
+    if frame >= source.frameCount:
+        raise InputError(_("it has no frame {number}.").format(number=frame))
     image = source.image(frame, getattr(slicer, "dicomDatabase", None))
     geometry, calibration = find_sector(image, _knownSpacing(source), options.show_unrecognized)
     spacing = (calibration.x_mm, calibration.y_mm) if calibration.calibrated else None
@@ -65,14 +66,14 @@ def _sources(scene) -> list[Source]:
     found = []
     for volume in scene.GetNodesByClass("vtkMRMLScalarVolumeNode"):
         image = volume.GetImageData()
-        isLabels = volume.IsA("vtkMRMLLabelMapVolumeNode")
-        if image is not None and image.GetDimensions()[2] == 1 and not isLabels and not isStudyNode(volume):
+        isOurs = volume.IsA("vtkMRMLLabelMapVolumeNode") or isStudyNode(volume) or isDerived(volume)
+        if image is not None and image.GetDimensions()[2] == 1 and not isOurs:
             found.append(findSource(volume))
     return found
 
 
-def _frame(source: Source, wanted: str | int) -> int:
-    return 0 if wanted == "first" else min(int(wanted), source.frameCount - 1)
+def _frameNumber(wanted: str | int) -> int:
+    return 0 if wanted == "first" else int(wanted)
 
 
 def _knownSpacing(source: Source) -> float | None:
