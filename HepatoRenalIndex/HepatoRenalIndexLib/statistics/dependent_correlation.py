@@ -52,27 +52,27 @@ def meng_test(first: float, second: float, between: float, n: int, level: float 
     values = np.array([first, second, between], dtype=float)
     if (np.abs(values) > 1).any():
         raise ValueError("correlations lie between -1 and 1")
-    nan = float("nan")
+    nan, z_level = float("nan"), stats.norm.ppf(1 - (1 - level) / 2)
     if not np.isfinite(values).all():
         return _comparison(values, (nan, nan, nan), nan, n, level)
     if first == second:  # also two predictors that are the same up to scale
-        half = _half_width(values, n, level) if abs(first) < 1 else nan
+        half = z_level * _standard_error(values, n) if abs(first) < 1 else nan
         return _comparison(values, (0.0, -half, half), 0.0, n, level)
     if max(abs(first), abs(second)) == 1:
         return _comparison(values, (nan, nan, nan), nan, n, level)
     difference = float(np.arctanh(first) - np.arctanh(second))
-    half = _half_width(values, n, level)
-    error = half / stats.norm.ppf(1 - (1 - level) / 2)
+    error = _standard_error(values, n)
+    half = z_level * error
     z = difference / error if error > 0 else nan
     return _comparison(values, (difference, difference - half, difference + half), z, n, level)
 
 
-def _half_width(values: np.ndarray, n: int, level: float) -> float:
+def _standard_error(values: np.ndarray, n: int) -> float:
     first, second, between = values
     mean_square = (first**2 + second**2) / 2
     f = min((1 - between) / (2 * (1 - mean_square)), 1.0)
     h = (1 - f * mean_square) / (1 - mean_square)
-    return float(stats.norm.ppf(1 - (1 - level) / 2) * np.sqrt(2 * (1 - between) * h / (n - 3)))
+    return float(np.sqrt(2 * (1 - between) * h / (n - 3)))
 
 
 def _comparison(values: np.ndarray, interval: tuple, z: float, n: int, level: float) -> CorrelationComparison:
