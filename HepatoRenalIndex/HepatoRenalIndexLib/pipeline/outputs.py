@@ -47,9 +47,7 @@ def csv_text(rows: Iterable[Row], header: bool = True) -> str:
     if header:
         writer.writerow(COLUMN_NAMES)
     for row in rows:
-        writer.writerow(
-            [guarded(row[column.name]) if column.kind is str else row[column.name] for column in COLUMNS]
-        )
+        writer.writerow([guarded(row[column.name]) if column.kind is str else row[column.name] for column in COLUMNS])
     return buffer.getvalue()
 
 
