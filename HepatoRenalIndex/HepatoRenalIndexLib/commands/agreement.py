@@ -34,6 +34,7 @@ files written:
   OUT/within_readers.csv, OUT/between_readers.csv
                          the tables of Cha et al. 2021 (Tables 2 and 3)
   OUT/roi_overlap.csv    overlap and distance of the readers' ROIs, where the table has them
+  OUT/pairs.csv          both values of every image in every comparison of two
   OUT/excluded.csv       every answer left out: image, reader, session, reason
   OUT/report.html        tables and plots in one file
   OUT/plots/*.svg, *.png each plot as a file
