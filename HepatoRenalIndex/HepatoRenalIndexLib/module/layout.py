@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import slicer
 
+IMAGE_VIEW = "Red"
 LAYOUT_ID, AGREEMENT_LAYOUT_ID = 40721, 40722  # any numbers that no other module uses
 HISTOGRAM_VIEW, FRAMES_VIEW = "HriHistogram", "HriFrames"
 SCATTER_VIEW, BLAND_ALTMAN_VIEW = "HriScatter", "HriBlandAltman"
@@ -55,3 +56,24 @@ def registerLayout(layouts: Mapping[int, str] = _LAYOUTS) -> None:
             layoutNode.AddLayoutDescription(identifier, description)
         if layoutNode.GetViewArrangement() == identifier:  # restored from the settings before it was known
             layoutNode.SetViewArrangement(identifier)
+
+
+def sliceWidget():
+    """The Red slice view, None where the application has no views (as in automatic tests)."""
+    layoutManager = slicer.app.layoutManager()
+    return layoutManager.sliceWidget(IMAGE_VIEW) if layoutManager is not None else None
+
+
+def setLayout(identifier: int) -> None:
+    """Choose a layout. The image is fitted anew when its view has its new size, which cuts it off at its sides."""
+    import qt
+
+    slicer.app.layoutManager().setLayout(identifier)
+    qt.QTimer.singleShot(0, fitImage)
+
+
+def fitImage() -> None:
+    """Show the image as a whole."""
+    shown = sliceWidget()
+    if shown is not None:
+        shown.fitSliceToBackground()

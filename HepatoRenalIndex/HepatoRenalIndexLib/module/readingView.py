@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import slicer
 
-from . import views
+from . import layout, views
 from .observing import NodeObservers
 
 INTERACTION_NODE, SELECTION_NODE = "vtkMRMLInteractionNodeSingleton", "vtkMRMLSelectionNodeSingleton"
@@ -66,8 +66,7 @@ class ReadingView:
             self._onPlacingEnded()
 
     def _remember(self, hideGrayLevels: bool) -> None:
-        layoutManager = _layoutManager()
-        layout = layoutManager.layoutLogic().GetLayoutNode().GetViewArrangement()
+        arrangement = _layoutManager().layoutLogic().GetLayoutNode().GetViewArrangement()
         composite = views.compositeNode()
         shown = (None, None, None)
         if composite is not None:
@@ -78,7 +77,7 @@ class ReadingView:
                 _showDataProbe(True)
             if self._scene.IsClosing():
                 return
-            layoutManager.setLayout(layout)
+            layout.setLayout(arrangement)
             background, foreground, label = (self._scene.GetNodeByID(name or "") for name in shown)
             if background is not None:
                 views.showVolume(background)

@@ -12,27 +12,19 @@ from ..pipeline.outputs import write_png
 from ..pipeline.overlay import draw_overlay, without_annotations
 from . import layout, plots
 
-VIEW = "Red"
-
 
 def showVolume(volume) -> None:
     """Show the volume alone in the Red view, upright and whole."""
     slicer.util.setSliceViewerLayers(background=volume, foreground=None, label=None)
-    sliceWidget = _sliceWidget()
+    sliceWidget = layout.sliceWidget()
     if sliceWidget is not None:
         sliceWidget.mrmlSliceNode().SetOrientation("Axial")
-        sliceWidget.fitSliceToBackground()
-
-
-def _sliceWidget():
-    """The Red slice view, None where the application has no views (as in automatic tests)."""
-    layoutManager = slicer.app.layoutManager()
-    return layoutManager.sliceWidget(VIEW) if layoutManager is not None else None
+        layout.fitImage()
 
 
 def compositeNode():
     """What the Red view shows, None where the application has no views."""
-    sliceWidget = _sliceWidget()
+    sliceWidget = layout.sliceWidget()
     return sliceWidget.mrmlSliceCompositeNode() if sliceWidget is not None else None
 
 
@@ -45,26 +37,26 @@ def ensureShown(volume) -> None:
 
 def showImageOnly() -> None:
     """Show the Red view alone."""
-    slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
+    layout.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
 
 
 def isImageVisible() -> bool:
     """Whether the layout has the Red view."""
-    sliceWidget = _sliceWidget()
+    sliceWidget = layout.sliceWidget()
     return sliceWidget is not None and sliceWidget.visible
 
 
 def showImageAndPlots(scene) -> None:
     """Show the image above the plots. The plot views follow the charts from then on."""
     layout.registerLayout()
-    slicer.app.layoutManager().setLayout(layout.LAYOUT_ID)
+    layout.setLayout(layout.LAYOUT_ID)
     connectPlotViews(scene)
 
 
 def showImageAndAgreement(scene) -> None:
     """Show the image above the two plots of a comparison of readers."""
     layout.registerLayout()
-    slicer.app.layoutManager().setLayout(layout.AGREEMENT_LAYOUT_ID)
+    layout.setLayout(layout.AGREEMENT_LAYOUT_ID)
     connectPlotViews(scene)
 
 
@@ -109,7 +101,7 @@ class CornerText:
 
     def show(self, text: str) -> None:
         """Show the text, or nothing for an empty one."""
-        sliceWidget = _sliceWidget()
+        sliceWidget = layout.sliceWidget()
         if sliceWidget is None:
             return
         view = sliceWidget.sliceView()
@@ -169,7 +161,7 @@ def savePicture(shown, path: str | Path, keepAnnotations: bool) -> None:
 def _captureView(path: Path) -> None:
     import vtk
 
-    view = _sliceWidget().sliceView()
+    view = layout.sliceWidget().sliceView()
     view.forceRender()
     grabber = vtk.vtkWindowToImageFilter()
     grabber.SetInput(view.renderWindow())

@@ -408,13 +408,15 @@ def test_the_views_are_as_before_when_a_session_ends(scene, marking, study, monk
     view = types.SimpleNamespace(
         mrmlSliceCompositeNode=lambda: composite,
         mrmlSliceNode=lambda: types.SimpleNamespace(SetOrientation=lambda name: None),
-        fitSliceToBackground=lambda: None,
+        fitSliceToBackground=lambda: fits.append(composite.GetBackgroundVolumeID()),
         visible=True,
     )
     manager = types.SimpleNamespace(
         layoutLogic=lambda: layout, setLayout=node.SetViewArrangement, sliceWidget=lambda name: view
     )
-    probe = []
+    probe, fits, later = [], [], []
+    timer = types.SimpleNamespace(singleShot=lambda delay, call: later.append(call))
+    monkeypatch.setitem(sys.modules, "qt", types.SimpleNamespace(QTimer=timer))
     monkeypatch.setitem(slicer.__dict__, "app", types.SimpleNamespace(layoutManager=lambda: manager))
     for name, value in (
         ("mainWindow", lambda: manager),
@@ -425,7 +427,12 @@ def test_the_views_are_as_before_when_a_session_ends(scene, marking, study, monk
     reading = ReadingView(scene)
     shown = loadSample(scene, "curved")
     reading.show(shown, hides)
+    assert len(later) == 1
+    fits.clear()
+    later.pop()()
+    assert fits == [shown.GetID()]  # when the view has the size that the layout gives it
     reading.show(shown, hides)
+    assert later == []  # the zoom of the reader's own is lost with the next image only
     assert node.GetViewArrangement() == node.SlicerLayoutOneUpRedSliceView
     assert composite.GetBackgroundVolumeID() == shown.GetID() and probe == [False] * hides
     node.SetViewArrangement(node.SlicerLayoutOneUp3DView)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import slicer
 from HepatoRenalIndexLib.module.layout import registerLayout as registerLayouts
+from HepatoRenalIndexLib.module.layout import setLayout
 
 LAYOUT_ID = 40731  # any number that no other module uses
 FRAMES_VIEW = "LiverFatFrames"
@@ -33,7 +33,7 @@ def registerLayout() -> None:
 def showImageAndCurve(scene) -> None:
     """Show the image above the curve. The plot view follows the chart from then on."""
     registerLayout()
-    slicer.app.layoutManager().setLayout(LAYOUT_ID)
+    setLayout(LAYOUT_ID)
     connectPlotView(scene)
 
 
