@@ -6,11 +6,9 @@ import math
 
 import numpy as np
 
-from .axes import HEIGHT, WIDTH, Axes, padded, ticks
+from .axes import HEIGHT, WIDTH, Axes, padded
 from .comparison import Comparison
 from .drawing import Drawing, Shape, Text, drawing_of
-
-__all__ = ["agreement_plot", "ticks"]
 
 NOTE = 96  # right of the Bland-Altman panel: the figures at its lines
 UNITS = {"liver": "liver brightness (gray levels)", "kidney": "kidney brightness (gray levels)", "hri": "HRI"}

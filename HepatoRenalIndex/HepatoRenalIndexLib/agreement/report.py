@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from ..files.writing import write_bytes, write_text
 from ..imaging.image import InputError
 from .analysis import Study, study_of
-from .answers import EXCLUSION_COLUMNS, AnswerTable, read_answers
+from .answers import EXCLUSION_COLUMNS, AnswerTable
 from .comparison import StudySettings
 from .html_report import report_html
 from .layout import GroupedTable, between_table, within_table
@@ -33,17 +32,11 @@ PAIRS_NAME = "pairs.csv"
 _OVERLAP_NAME = "roi_overlap.csv"
 
 
-def analyze_file(source: str | os.PathLike, out: str | os.PathLike, settings: StudySettings | None = None) -> Study:
-    """Analyze a CSV file of answers and write everything to the folder ``out``.
+def analyze_table(table: AnswerTable, out: str | Path, settings: StudySettings | None = None) -> Study:
+    """Analyze answers and write everything to the folder ``out``.
 
-    Raises :class:`InputError` for a file that is no such table, that holds nothing to compare, or for an output that
-    cannot be written.
+    Raises :class:`InputError` where there is nothing to compare, or for an output that cannot be written.
     """
-    return analyze_table(read_answers(source), out, settings)
-
-
-def analyze_table(table: AnswerTable, out: str | os.PathLike, settings: StudySettings | None = None) -> Study:
-    """Analyze answers and write everything to the folder ``out``; errors as of :func:`analyze_file`."""
     study = study_of(table, settings)
     write_study(study, Path(out))
     return study

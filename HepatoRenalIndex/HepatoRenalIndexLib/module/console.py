@@ -56,6 +56,7 @@ class ConsoleLogic(CorrectingLogic):
         super().__init__(scene, parameters, schedule, process)
         self.marking = MarkingLogic(scene, schedule)
         self.study = StudyWork(scene, parameters)
+        self.study.logged.connect(self.logged.emit)
         self.batchEnded = Signal()  # a sentence, empty on success
         self._batchProcess = batchProcess or JobProcess()
         self._batchProcess.progressed.connect(self.progressed.emit)

@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 
 from ..imaging.image import InputError
 from ..measurement.roi import Roi
-from ..study.definition import ReaderStudy, open_study
+from ..study.definition import open_study
 from ..study.session import Reading, ReadingSession
 from .markingNodes import ORGANS, MarkingNodes
 from .readingView import ReadingView
@@ -58,10 +58,6 @@ class MarkingLogic:
     def volume(self):
         """The volume node of the image on show, None without one."""
         return self._nodes.volume
-
-    @property
-    def study(self) -> ReaderStudy | None:
-        return self.session.study if self.session is not None else None
 
     def start(
         self, folder: str | Path, reader: str, session: int = 1, override: str = "", images: str | Path = ""

@@ -36,10 +36,3 @@ def as_pairs(first, second, minimum: int = 3) -> tuple[np.ndarray, np.ndarray]:
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
         raise ValueError("values must be finite; leave incomplete pairs out and count them")
     return first, second
-
-
-def complete_rows(table) -> tuple[np.ndarray, int]:
-    """Rows of a 2D float array without NaN or infinity, and how many rows were left out."""
-    table = np.asarray(table, dtype=float)
-    keep = np.isfinite(table).all(axis=1)
-    return table[keep], int((~keep).sum())

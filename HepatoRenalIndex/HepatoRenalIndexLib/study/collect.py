@@ -44,8 +44,6 @@ class SessionStatus:
     answered: int
     skipped: int
     images: int
-    started: str
-    last: str
     fingerprint: str
     excluded: int
 
@@ -236,8 +234,6 @@ def _status(study: ReaderStudy, file: SessionFile, exclusions: Iterable[Exclusio
         answered=kinds[ANSWER],
         skipped=kinds[SKIP],
         images=len(study.images),
-        started=journal.header["time"],
-        last=journal.records[-1].get("time", journal.header["time"]),
         fingerprint=journal.fingerprint,
         excluded=sum((e.reader, e.session) == names for e in exclusions),
     )

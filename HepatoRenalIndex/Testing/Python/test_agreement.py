@@ -7,9 +7,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from HepatoRenalIndexLib.agreement.answers import Answer, Box, natural_key, read_answers, table_of
+from HepatoRenalIndexLib.agreement.axes import ticks
 from HepatoRenalIndexLib.agreement.comparison import StudySettings, analyze, study_plan
-from HepatoRenalIndexLib.agreement.plots import agreement_plot, ticks
-from HepatoRenalIndexLib.agreement.report import analyze_file
+from HepatoRenalIndexLib.agreement.plots import agreement_plot
+from HepatoRenalIndexLib.agreement.report import analyze_table
 from HepatoRenalIndexLib.agreement.tables import box_distance, box_jaccard, csv_text, overlap_rows
 from HepatoRenalIndexLib.commands.main import main
 from HepatoRenalIndexLib.imaging.image import InputError
@@ -148,7 +149,7 @@ def test_a_file_that_is_no_table_of_answers_is_refused_with_a_sentence(tmp_path,
     path = tmp_path / "table.csv"
     path.write_bytes(content)
     with pytest.raises(InputError, match=sentence) as raised:
-        analyze_file(path, tmp_path / "out")
+        analyze_table(read_answers(path), tmp_path / "out")
     assert str(tmp_path) not in str(raised.value)
     assert not (tmp_path / "out").exists()
 
@@ -178,7 +179,7 @@ def test_wrong_input_ends_with_exit_code_two(tmp_path, capsys):
 
 def test_names_in_the_table_cannot_run_in_the_report_or_in_a_spreadsheet(tmp_path):
     lines = [line.replace(",A,", ",=<script>,") for line in study_lines()]
-    analyze_file(written(tmp_path, lines), tmp_path / "out", SETTINGS)
+    analyze_table(read_answers(written(tmp_path, lines)), tmp_path / "out", SETTINGS)
     assert "<script" not in (tmp_path / "out" / "report.html").read_text()
     assert csv_text(["a"], [{"a": "=1+1"}]).splitlines()[1] == "'=1+1"
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from HepatoRenalIndexLib.statistics.bootstrap import cluster_bootstrap, cluster_rows
 from HepatoRenalIndexLib.statistics.correlation import bootstrap_correlation, pearson, spearman
-from HepatoRenalIndexLib.statistics.interval import complete_rows
 from HepatoRenalIndexLib.statistics.overlap import dice, jaccard, surface_distance
 from HepatoRenalIndexLib.statistics.roc import (
     auc_bootstrap,
@@ -241,8 +240,3 @@ def test_surface_distance_equals_monai():
     mean = metrics.compute_average_surface_distance(*batch, include_background=True, symmetric=True, spacing=0.45)
     assert ours.hausdorff95 == pytest.approx(float(hd95), abs=0.1)
     assert ours.mean == pytest.approx(float(mean), abs=0.05)
-
-
-def test_incomplete_rows_are_left_out_and_counted():
-    kept, dropped = complete_rows([[1, 2], [np.nan, 3], [4, 5]])
-    assert kept.tolist() == [[1, 2], [4, 5]] and dropped == 1

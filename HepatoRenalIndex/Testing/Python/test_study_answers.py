@@ -485,6 +485,23 @@ def test_two_states_of_one_session_that_contradict_each_other_exclude_what_diffe
     assert any(exclusion.image == image for exclusion in table.exclusions)
 
 
+def test_a_skip_in_two_files_of_a_session_counts_once_and_none_where_one_of_them_has_an_answer(study):
+    reading = ReadingSession.open(study, "A", 1)
+    reading.skip("poor image quality")
+    read(reading, 7)
+    path = session_path(study, "A", 1)
+    copy = path.with_suffix(".2.jsonl")
+    shutil.copy(path, copy)
+    answers = study_answers(study)
+    assert (len(answers.table.answers), len(answers.skipped), answers.table.exclusions) == (7, 1, ())
+    given = next(r for r in read_journal(path).records if r["type"] == "answer")
+    fields = {name: given[name] for name in ("type", "liver", "kidney", "liver_mean", "kidney_mean", "hri", "flags")}
+    image = _forge(copy, lambda content: content.update(fields))
+    answers = study_answers(study)
+    assert (len(answers.table.answers), answers.skipped) == (7, ())
+    assert [exclusion.image for exclusion in answers.table.exclusions] == [image]
+
+
 def test_what_cannot_be_trusted_or_belongs_elsewhere_is_not_taken(study, tmp_path):
     other = make_study(tmp_path / "other", seed=3)
     path = _read_all(other, "B")
