@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -122,6 +123,31 @@ def test_cmake_installs_every_file_of_the_library(module):
 def test_cmake_installs_every_resource(module):
     others = {name for name in _tracked(module, f"{module}Lib") if not name.endswith(".py")}
     _assert_listed(module, "MODULE_PYTHON_RESOURCES", _tracked(module, "Resources") | others)
+
+
+def test_both_modules_work_from_the_one_folder_in_which_the_extension_installs_them(tmp_path):
+    """All files of all modules go into qt-scripted-modules: two of the same name would be one of them."""
+    listed = [
+        (module, name)
+        for module in MODULES
+        for name in _cmake_list(module, "MODULE_PYTHON_SCRIPTS") + _cmake_list(module, "MODULE_PYTHON_RESOURCES")
+    ]
+    assert len({name for _module, name in listed}) == len(listed)
+    for module, name in listed:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / module / name, tmp_path / name)
+    program = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from HepatoRenalIndexLib.inference.bundle import default_bundle
+from SteatosisEstimatorLib.bundles.loading import available_models, read_card
+assert default_bundle().parents[2].samefile(sys.argv[1]), default_bundle()
+assert available_models() == ("LiverKidneyFat",), available_models()
+assert read_card().name == "LiverKidneyFat"
+"""
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def _assert_listed(module: str, variable: str, files: set[str]) -> None:

@@ -9,7 +9,8 @@ from slicer.i18n import tr as _
 
 from .models import ChosenModel
 
-REQUIREMENTS = Path(__file__).resolve().parents[2] / "Resources" / "requirements.txt"
+# Its own name: the extension installs the resources of all modules into one folder.
+REQUIREMENTS = Path(__file__).resolve().parents[2] / "Resources" / "SteatosisEstimator-requirements.txt"
 _ALWAYS = ("torch", "monai", "safetensors")  # the organs are outlined by a network
 _PRETRAINED = "torchvision"  # comes with PyTorch
 
