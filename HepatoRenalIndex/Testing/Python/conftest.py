@@ -1,6 +1,56 @@
-"""The tests' own drawings and cases (scan_drawing, scene_case) are imported by name from this folder."""
+"""The module opened in a stand-in for the application; this folder's own drawings and cases are imported by name."""
 
+import importlib.util
 import sys
+import types
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="module")
+def scene():
+    """A scene without the application."""
+    from HepatoRenalIndexLib.scene import runtime
+
+    started = runtime.start()
+    yield started.scene
+    started.scene.Clear(0)
+
+
+@pytest.fixture
+def application(scene):
+    from desktop_double import API_FILE, Application
+
+    if not API_FILE.is_file():
+        pytest.skip("the list of the application's widget classes is absent")
+    scene.Clear(0)
+    with Application(scene) as running:
+        yield running
+
+
+@pytest.fixture
+def main(application):
+    """The module's main file, as the application imports it."""
+    from desktop_double import MODULE
+
+    specification = importlib.util.spec_from_file_location("HepatoRenalIndex", MODULE / "HepatoRenalIndex.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def opened(application, main):
+    """The module opened by the user: its widget object."""
+    widget = main.HepatoRenalIndexWidget(types.SimpleNamespace(isEntered=False))
+    widget.setup()
+    widget.parent.isEntered = True
+    widget.enter()
+    application.queue.run()
+    yield widget
+    widget.cleanup()
+    application.queue.run()
+    assert application.errors == []

@@ -3,43 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import sys
 import types
 from pathlib import Path
 from urllib.request import url2pathname
 
 import pytest
-from desktop_double import API_FILE, MODULE, Application
-from HepatoRenalIndexLib.scene import runtime
+from desktop_double import MODULE
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 SAMPLES = MODULE / "Resources" / "SampleData"
-
-
-@pytest.fixture(scope="module")
-def scene():
-    started = runtime.start()
-    yield started.scene
-    started.scene.Clear(0)
-
-
-@pytest.fixture
-def application(scene):
-    if not API_FILE.is_file():
-        pytest.skip("the list of the application's widget classes is absent")
-    scene.Clear(0)
-    with Application(scene) as running:
-        yield running
-
-
-@pytest.fixture
-def main(application):
-    """The module's main file, as the application imports it."""
-    specification = importlib.util.spec_from_file_location("HepatoRenalIndex", MODULE / "HepatoRenalIndex.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

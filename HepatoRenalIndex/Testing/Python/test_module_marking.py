@@ -22,20 +22,12 @@ from HepatoRenalIndexLib.module.loading import loadSample  # noqa: E402
 from HepatoRenalIndexLib.module.marking import MarkingLogic  # noqa: E402
 from HepatoRenalIndexLib.module.markingNodes import STUDY_ATTRIBUTE, isStudyNode  # noqa: E402
 from HepatoRenalIndexLib.module.readingView import INTERACTION_NODE, SELECTION_NODE, ReadingView  # noqa: E402
-from HepatoRenalIndexLib.scene import runtime  # noqa: E402
 from HepatoRenalIndexLib.study.collect import study_answers  # noqa: E402
 from HepatoRenalIndexLib.study.definition import open_study  # noqa: E402
 from HepatoRenalIndexLib.study.session import IntervalError  # noqa: E402
 from marking_case import CENTERS, FRAMES, make_study, read  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
-
-
-@pytest.fixture(scope="module")
-def scene():
-    started = runtime.start()
-    yield started.scene
-    started.scene.Clear(0)
 
 
 @pytest.fixture

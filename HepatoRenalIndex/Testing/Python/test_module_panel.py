@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import types
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-from desktop_double import API_FILE, MODULE, UI_FILE, Application
-from HepatoRenalIndexLib.scene import runtime
+from desktop_double import MODULE, UI_FILE
 
 pytest.importorskip("slicer", reason="slicer-core is not installed")
 TREE = ElementTree.parse(UI_FILE)
@@ -20,39 +18,6 @@ CONTROLS = [element for element in TREE.iter("widget") if element.get("class") !
 
 def _properties(element) -> dict[str, str]:
     return {child.get("name"): "".join(child.itertext()).strip() for child in element.findall("property")}
-
-
-@pytest.fixture(scope="module")
-def scene():
-    started = runtime.start()
-    yield started.scene
-    started.scene.Clear(0)
-
-
-@pytest.fixture
-def application(scene):
-    if not API_FILE.is_file():
-        pytest.skip("the list of the application's widget classes is absent")
-    scene.Clear(0)
-    with Application(scene) as running:
-        yield running
-
-
-@pytest.fixture
-def opened(application):
-    """The module opened by the user: its widget object."""
-    specification = importlib.util.spec_from_file_location("HepatoRenalIndex", MODULE / "HepatoRenalIndex.py")
-    main = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(main)
-    widget = main.HepatoRenalIndexWidget(types.SimpleNamespace(isEntered=False))
-    widget.setup()
-    widget.parent.isEntered = True
-    widget.enter()
-    application.queue.run()
-    yield widget
-    widget.cleanup()
-    application.queue.run()
-    assert application.errors == []
 
 
 def _load_sample(application, widget, name="sector"):

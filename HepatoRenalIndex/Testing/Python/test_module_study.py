@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import json
 import re
 import sys
-import types
 
 import numpy as np
 import pytest
@@ -16,7 +14,7 @@ import slicer_double
 slicer_double.install()
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
-from desktop_double import API_FILE, MODULE, Application  # noqa: E402
+from desktop_double import API_FILE, MODULE  # noqa: E402
 from HepatoRenalIndexLib.commands import study_job  # noqa: E402
 from HepatoRenalIndexLib.imaging.image import InputError  # noqa: E402
 from HepatoRenalIndexLib.module.console import ConsoleLogic  # noqa: E402
@@ -24,17 +22,9 @@ from HepatoRenalIndexLib.module.installing import Installer  # noqa: E402
 from HepatoRenalIndexLib.module.loading import loadSample  # noqa: E402
 from HepatoRenalIndexLib.module.selfTest import SelfTest  # noqa: E402
 from HepatoRenalIndexLib.module.studyWork import describeStudy  # noqa: E402
-from HepatoRenalIndexLib.scene import runtime  # noqa: E402
 from HepatoRenalIndexLib.study.create import StudyOptions, create_study  # noqa: E402
 from HepatoRenalIndexLib.study.definition import open_study  # noqa: E402
 from marking_case import CENTERS, FRAMES, SAMPLES, make_study, read  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def scene():
-    started = runtime.start()
-    yield started.scene
-    started.scene.Clear(0)
 
 
 @pytest.fixture
@@ -166,32 +156,6 @@ def test_the_algorithm_reads_the_study_as_one_more_reader(logic, tmp_path):
 
 
 # Panel
-
-
-@pytest.fixture
-def application(scene):
-    if not API_FILE.is_file():
-        pytest.skip("the list of the application's widget classes is absent")
-    scene.Clear(0)
-    with Application(scene) as running:
-        yield running
-
-
-@pytest.fixture
-def opened(application):
-    """The module opened by the user: its widget object."""
-    specification = importlib.util.spec_from_file_location("HepatoRenalIndex", MODULE / "HepatoRenalIndex.py")
-    main = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(main)
-    widget = main.HepatoRenalIndexWidget(types.SimpleNamespace(isEntered=False))
-    widget.setup()
-    widget.parent.isEntered = True
-    widget.enter()
-    application.queue.run()
-    yield widget
-    widget.cleanup()
-    application.queue.run()
-    assert application.errors == []
 
 
 def _begin(application, widget, study, reader="A", session=1):
