@@ -19,13 +19,14 @@ from .files import (
     check_reader,
     header,
     is_algorithm,
+    now_text,
     one_line,
     presentation_order,
     read_session,
     session_files,
     session_path,
 )
-from .journal import END, NOTE, SKIP, Journal, JournalWriter, Record, is_begun
+from .journal import END, SKIP, Journal, JournalWriter, Record, is_begun
 from .picture import shown_pixels
 from .reading import Reading, answer_record, measure_rois, reading_from, reading_of
 
@@ -205,14 +206,10 @@ class ReadingSession:
             self.position = position
         return allowed
 
-    def note(self, text: str) -> None:
-        """Store a remark on the session."""
-        self._writer.append({"type": NOTE, "text": one_line(text), "time": self._now()}, self.done)
-
     def _store(self, content: Record) -> None:
         image = self.image.id
         before = self._known.get(image)
-        content = {**content, "revises": before["n"] if before else None, "time": self._now()}
+        content = {**content, "revises": before["n"] if before else None, "time": now_text()}
         record = self._writer.append(content, self.done + (before is None))
         self._known[image] = record
         self._end()
@@ -222,7 +219,7 @@ class ReadingSession:
         """Say in the file that the session is finished, as soon as it is."""
         if self.finished and not self._ended:
             with suppress(InputError):  # the answer is stored; the end comes when the session is opened again
-                self._writer.append({"type": END, "time": self._now()}, self.done)
+                self._writer.append({"type": END, "time": now_text()}, self.done)
                 self._ended = True
 
     def _first_open(self) -> int:
@@ -236,10 +233,6 @@ class ReadingSession:
         if self._loaded is None or self._loaded[0] != self.image.id:
             self._loaded = (self.image.id, self.study.load(self.image))
         return self._loaded[1]
-
-    @staticmethod
-    def _now() -> str:
-        return utc_text(datetime.now(UTC))
 
 
 def _usable(study: ReaderStudy, journal: Journal) -> dict[str, Record]:
