@@ -183,13 +183,18 @@ def read_answers(path: str | os.PathLike) -> AnswerTable:
         try:
             answer = _answer(row)
         except ValueError as error:
-            excluded.append(Exclusion(f"Line {line}: {error}"))
+            if _image(row) and row["reader"]:
+                names = (_image(row), row["reader"], row.get("session") or "1")
+                excluded.append(Exclusion(f"line {line}: {error}", *names))
+            else:
+                excluded.append(Exclusion(f"Line {line}: {error}"))
             continue
         if answer is not None:
             answers.append(answer)
     table = table_of(answers, excluded)
     if not table.answers:
-        raise InputError(f"{source.name} holds no usable answer; give one row per image, reader and session.")
+        why = f" Left out: {table.excluded[0]}" if table.excluded else ""
+        raise InputError(f"{source.name} holds no usable answer; give one row per image, reader and session.{why}")
     return table
 
 
@@ -205,8 +210,8 @@ def _require_columns(table: CsvTable) -> None:
 
 def _answer(row: Row) -> Answer | None:
     """The answer of one row, ``None`` for a missing one; ``ValueError`` with a reason for an unreadable one."""
-    image = row["image"] if "image" in row else f"{row['patient']}/{row['frame']}"
-    if not row["reader"] or not image.strip("/"):
+    image = _image(row)
+    if not row["reader"] or not image:
         raise ValueError("reader and image must not be empty")
     if not row["liver_mean"] or not row["kidney_mean"]:
         return None
@@ -223,6 +228,13 @@ def _answer(row: Row) -> Answer | None:
         liver_box=_box(row, "liver"),
         kidney_box=_box(row, "kidney"),
     )
+
+
+def _image(row: Row) -> str:
+    """The name of the image, empty where the row has none."""
+    if "image" in row:
+        return row["image"]
+    return f"{row['patient']}/{row['frame']}" if row["patient"] and row["frame"] else ""
 
 
 def _number(row: Row, column: str) -> float:

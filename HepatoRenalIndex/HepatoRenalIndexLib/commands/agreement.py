@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..agreement.answers import AnswerTable, read_answers
@@ -12,6 +13,8 @@ from ..statistics.icc import IccForm
 from ..study.collect import study_answers
 from ..study.definition import open_study
 from .measure import progress_bar
+
+MOST_LEFT_OUT = 20  # that are said one by one
 
 EPILOG = """\
 STUDY is the folder of a study (liver-ultrasound study). CSV is a table instead.
@@ -73,8 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"{comparison.name}: {comparison.form.value} of the HRI {comparison.icc} {comparison.word}")
     for remark in study.table.remarks:
         print(remark)
-    for sentence in study.excluded:
-        print(f"Left out: {sentence}")
+    print_left_out(study.excluded, "excluded.csv")
     print(f"Report: {arguments.output / 'report.html'}")
     return 0
 
@@ -84,3 +86,11 @@ def _table(arguments: argparse.Namespace) -> AnswerTable:
         return read_answers(arguments.source)
     with progress_bar() as progress:
         return study_answers(open_study(arguments.source, arguments.images), progress).table
+
+
+def print_left_out(sentences: Sequence[str], where: str) -> None:
+    """A line for each of the first sentences, and how many more there are ``where`` all of them stand."""
+    for sentence in sentences[:MOST_LEFT_OUT]:
+        print(f"Left out: {sentence}")
+    if len(sentences) > MOST_LEFT_OUT:
+        print(f"Left out: {len(sentences) - MOST_LEFT_OUT} more; all stand in {where}.")

@@ -18,6 +18,7 @@ from ..study.exporting import export_answers
 from ..study.files import check_session
 from ..study.importing import ENTRIES, import_table, read_mapping
 from ..study.merging import merge
+from .agreement import print_left_out
 from .measure import add_model_arguments, frames_argument, progress_bar, spacing_argument
 
 EPILOG = """\
@@ -199,8 +200,7 @@ def run_import(arguments: argparse.Namespace) -> int:
         mapping[key.strip()] = text.strip()
     with progress_bar() as progress:
         summary = import_table(study, arguments.table, mapping, progress)
-    for sentence in summary.refused:
-        print(f"Left out: {sentence}")
+    print_left_out(summary.refused, "the files of the sessions")
     for (reader, session), count in sorted(summary.answers.items()):
         print(f"Reader {reader}, session {session}: {count} answers")
     return 1 if summary.refused else 0
@@ -233,8 +233,7 @@ def run_status(arguments: argparse.Namespace) -> int:
         )
     for remark in answers.table.remarks:
         print(remark)
-    for sentence in answers.table.excluded:
-        print(f"Left out: {sentence}")
+    print_left_out(answers.table.excluded, "excluded.csv of the command agreement")
     return 1 if answers.table.exclusions else 0
 
 

@@ -123,11 +123,15 @@ def test_a_row_that_is_no_answer_is_named_by_its_line(tmp_path):
     lines[1] = "1,0,A,1,10,20,30,40,28,bright,60,1.5"
     lines[2] = ",0,,1,10,20,30,40,28,80,60,"
     table = read_answers(written(tmp_path, lines))
-    assert table.excluded == ("Line 2: liver_mean is not a number.", "Line 3: reader and image must not be empty.")
+    assert table.excluded == (
+        "Image 1/0, reader A, session 1: line 2: liver_mean is not a number.",
+        "Line 3: reader and image must not be empty.",
+    )
+    assert (table.exclusions[0].image, table.exclusions[0].reader, table.exclusions[0].session) == ("1/0", "A", "1")
 
 
 def test_a_table_of_a_spreadsheet_program_reads_like_any_other(study, tmp_path):
-    lines = [line.replace(",", ";").replace("algorithm", "Algorithm") for line in study_lines()]
+    lines = [line.replace(",", ";").replace(".", ",").replace("algorithm", "Algorithm") for line in study_lines()]
     path = tmp_path / "excel.csv"
     path.write_bytes("\ufeff".encode() + "\r\n".join([*lines, ";" * 11, ""]).encode())
     assert read_answers(path) == read_answers(study)
@@ -141,7 +145,7 @@ def test_a_table_of_a_spreadsheet_program_reads_like_any_other(study, tmp_path):
         (b"\x89PNG\r\n\x1a\n\xff\xfe", "is not a CSV text file"),
         (b"reader,image,liver_mean,kidney_mean\0\n", "is not a CSV text file"),
         (b"reader,image,liver_mean,kidney_mean,liver_mean\nA,1,80,40,90\n", "has the column liver_mean twice"),
-        (b"reader,image,liver_mean,kidney_mean\nA,1,x,y\n", "no usable answer"),
+        (b"reader,image,liver_mean,kidney_mean\nA,1,x,y\n", "no usable answer.*line 2: liver_mean is not a number"),
         (b"reader,image,liver_mean,kidney_mean\nA,1,80,40\nB,1,80,40\n", "nothing to compare"),
     ],
 )
