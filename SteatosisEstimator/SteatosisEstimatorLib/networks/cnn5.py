@@ -20,8 +20,7 @@ class ConvolutionBranch(nn.Module):
         self.normalization = nn.BatchNorm2d(1)
         widths = (1, *filters)
         self.convolutions = nn.ModuleList(
-            nn.Conv2d(before, after, kernel, padding=kernel // 2)
-            for before, after in pairwise(widths)
+            nn.Conv2d(before, after, kernel, padding=kernel // 2) for before, after in pairwise(widths)
         )
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
