@@ -18,7 +18,7 @@ from HepatoRenalIndexLib.inference.bundle_files import (
     safetensors_path,
 )
 
-from ..recipes.base import FittedModel, Job
+from ..recipes.base import FittedModel
 from ..recipes.registry import get_recipe
 from .card import ModelCard
 from .configs import CARD_KEY
@@ -78,7 +78,7 @@ def read_card(model: str | Path | None = None) -> ModelCard:
     return ModelCard.from_values(values)
 
 
-def load_model(model: str | Path | None, job: Job) -> LoadedModel:
+def load_model(model: str | Path | None) -> LoadedModel:
     """Load a model; :class:`BundleError` with one sentence for anything missing, damaged or unsafe."""
     folder = find_bundle(model)
     card = read_card(folder)
@@ -93,17 +93,17 @@ def load_model(model: str | Path | None, job: Job) -> LoadedModel:
     return LoadedModel(
         card=card,
         sha256=sha256,
-        fitted=_load_fitted(card, folder, values, job),
+        fitted=_load_fitted(card, folder, values),
         calibration=read_json(folder / CALIBRATION_FILE),
         domain=read_json(folder / DOMAIN_FILE),
         training_images=frozenset(entry for entry in known if isinstance(entry, str)),
     )
 
 
-def _load_fitted(card: ModelCard, folder: Path, values: dict[str, Any], job: Job) -> FittedModel:
+def _load_fitted(card: ModelCard, folder: Path, values: dict[str, Any]) -> FittedModel:
     recipe = get_recipe(card.recipe)
     try:
-        return recipe.load(folder / "models", values, job)
+        return recipe.load(folder / "models", values)
     except InputError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, OSError, IndexError) as error:

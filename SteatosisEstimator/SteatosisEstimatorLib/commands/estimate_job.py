@@ -35,7 +35,7 @@ _LOADED, _ESTIMATED = 0.1, 0.8  # shares of the work
 def estimate(folder: Path, job: dict[str, Any]) -> None:
     """Do the job."""
     say(progress=0.0, text="Loading the model")
-    estimator = open_model(job["model"], job["device"], work=folder)
+    estimator = open_model(job["model"])
     say(progress=0.0, text=f"Running on {choose_device(job['device'])[1]}")
     subject = _subject(folder, job)
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from HepatoRenalIndexLib.imaging.image import InputError
+from HepatoRenalIndexLib.measurement.flags import FLAG_MEANINGS
 
 from ..bundles.loading import LoadedModel
 from ..cohort.cohort import Subject
@@ -27,6 +28,9 @@ _SENTENCES = {
     "frames_refused": "Some frames could not be measured.",
     "frames_disagree": "The frames of the subject disagree; look at their estimates.",
     "sign_not_measured": "A sign could not be measured; the estimate rests on the others.",
+    "constant_fat_percent": "The percentage of at least one view rests on no feature: it is the same for every image.",
+    "constant_p_fatty_5": "The probability of at least 5% of at least one view is the same for every image.",
+    "constant_p_fatty_10": "The probability of at least 10% of at least one view is the same for every image.",
 }
 _STAND_IN = re.compile(r"(?P<own>[a-z-]+)_as_(?P<wanted>[a-z-]+)")
 
@@ -50,10 +54,12 @@ def doubts_of(
 
 
 def sentence_of(flag: str) -> str:
-    """What a recipe's flag means, ``""`` for one that is not known here."""
+    """What a flag of a recipe or of the measurement behind it means, ``""`` for one that is not known here."""
     stand_in = _STAND_IN.fullmatch(flag)
     if stand_in:
         return f"The view {stand_in['own']} stands in for {stand_in['wanted']}, on which the method was published."
+    if flag in FLAG_MEANINGS:
+        return f"Measurement: {FLAG_MEANINGS[flag]}."
     return _SENTENCES.get(flag, "")
 
 

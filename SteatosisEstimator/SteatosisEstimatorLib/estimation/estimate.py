@@ -72,15 +72,12 @@ class Estimate:
     seconds: float = field(default=0.0, compare=False)
 
 
-def open_model(
-    model: str | Path | None = None, device: str = "auto", work: Path | None = None, progress: Progress = no_progress
-) -> Estimator:
+def open_model(model: str | Path | None = None) -> Estimator:
     """A model by the name of one that comes with the software or by the folder of a bundle; the default for ``None``.
 
     Raises :class:`InputError` with one sentence for a model that cannot be used.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        loaded = load_model(model, Job(work or Path(folder), device=device, progress=progress))
+    loaded = load_model(model)
     return Estimator(
         loaded,
         ModelCalibration.from_json(loaded.calibration),

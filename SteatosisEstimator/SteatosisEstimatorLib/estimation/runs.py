@@ -94,7 +94,7 @@ def estimate(
     """Estimate the subjects of a CSV file with a model: a name, or the folder of a bundle. Raises ``InputError``."""
     _require_apart(cohort, output, COLUMNS)
     people = _cohort(cohort, None, frames)
-    estimator = open_model(model, device)
+    estimator = open_model(model)
     return estimate_cohort(estimator, people, Path(output), device, progress, explain)
 
 

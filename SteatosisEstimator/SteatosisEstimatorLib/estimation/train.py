@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from HepatoRenalIndexLib import __version__
 from HepatoRenalIndexLib.imaging.image import InputError
 
@@ -18,7 +18,7 @@ from ..evaluation.cross_validation import CrossValidation, cross_validate, subje
 from ..evaluation.images import first_digest
 from ..evaluation.metrics import MetricRow, metric_rows
 from ..evaluation.run import backbone_words, checked_cohort
-from ..recipes.base import Job, Recipe, RecipeError
+from ..recipes.base import Job, Recipe, RecipeError, check_variant
 from ..uncertainty.grades import default_cutoffs
 from .calibration import ModelCalibration
 from .domain import ModelDomain
@@ -44,28 +44,25 @@ def train_recipe(
     variant: str | None,
     settings: Any,
     job: Job,
-    limits: Sequence[str] = (),
 ) -> TrainingSummary:
     """Train ``variant`` (the first for which there are views) and write the bundle ``output``.
 
-    ``job.work`` keeps what was done, so that a stopped training goes on. ``limits`` are added to the model card. Raises
-    :class:`InputError` (of a kind) for a cohort, variant or settings that cannot be trained.
+    ``job.work`` keeps what was done, so that a stopped training goes on. Raises :class:`InputError` (of a kind) for a
+    cohort, variant or settings that cannot be trained.
     """
     check_output(output)
     cohort.require_labels()
     variant = variant or usable_variants(recipe, cohort)[0]
-    if variant not in recipe.variants:
-        raise RecipeError(f"{recipe.name} has no variant {variant!r}; choose one of {', '.join(recipe.variants)}.")
+    check_variant(recipe, variant)
+    if np.ptp(cohort.fat_percent()) == 0:
+        raise RecipeError("All subjects have the same fat percentage; there is nothing to learn from them.")
     cohort, job = checked_cohort(recipe, cohort, settings, job)
-    report = job.progress
-    judged = cross_validate(
-        recipe, cohort, variant, settings, replace(job, progress=lambda s, text: report(0.1 + 0.7 * s, text))
-    )
+    judged = cross_validate(recipe, cohort, variant, settings, job.part(0.1, 0.8))
     calibration = _calibration(judged, settings)
     trained_on = subjects_for(recipe, cohort, variant)
     model = recipe.fit(trained_on, variant, settings, job.within(f"{variant}/all", 0.8, 0.95))
     used = [view.view for entry in judged.predicted for view in entry.prediction.views]
-    domain = ModelDomain.learn(trained_on, used, lambda s, text: report(0.95 + 0.05 * s, text))
+    domain = ModelDomain.learn(trained_on, used, job.part(0.95, 1.0).progress)
     rows = metric_rows(judged, default_cutoffs(cohort.reference), False, job.seed)
     card = ModelCard(
         name=output.name,
@@ -81,7 +78,7 @@ def train_recipe(
         backbone=backbone_words(recipe, job),
         trained_on=CohortFacts.of(trained_on),
         figures=tuple(_figure(row) for name in CARD_FIGURES for row in rows if row.metric == name),
-        limits=(*_limits(trained_on, judged), *getattr(recipe, "limits", ()), *limits),
+        limits=(*_limits(trained_on, judged), *recipe.limits),
         software=f"LiverUltrasound {__version__}",
     )
     images = [first_digest(image) for subject in trained_on.subjects for image in subject.images]

@@ -18,7 +18,7 @@ from HepatoRenalIndexLib.imaging.image import InputError
 from ..bundles.card import finite
 from ..bundles.writing import file_digest
 from ..cohort.cohort import Cohort
-from ..recipes.base import Fold, Job, Recipe, RecipeError
+from ..recipes.base import Fold, Job, Recipe, RecipeError, check_variant
 from .checkpoints import FoldResult, HeldOut, read_fold, write_fold
 from .images import Digests
 
@@ -49,9 +49,7 @@ class CrossValidation:
 
 def usable_variants(recipe: Recipe, cohort: Cohort) -> tuple[str, ...]:
     """Variants for whose views there are subjects; :class:`RecipeError` where there is none."""
-    found = set(recipe.usable(cohort))
-    for position in range(len(cohort)):
-        found |= set(recipe.usable(cohort.take([position])))
+    found = {variant for subject in cohort.subjects for variant in recipe.usable(subject)}
     variants = tuple(variant for variant in recipe.variants if variant in found)
     if not variants:
         names = ", ".join(view.value for view in recipe.views)
@@ -61,9 +59,8 @@ def usable_variants(recipe: Recipe, cohort: Cohort) -> tuple[str, ...]:
 
 def subjects_for(recipe: Recipe, cohort: Cohort, variant: str) -> Cohort:
     """The subjects that have the views of a variant; :class:`RecipeError` for another variant or too few of them."""
-    if variant not in recipe.variants:
-        raise RecipeError(f"{recipe.name} has no variant {variant!r}; choose one of {', '.join(recipe.variants)}.")
-    chosen = [i for i in range(len(cohort)) if variant in recipe.usable(cohort.take([i]))]
+    check_variant(recipe, variant)
+    chosen = [i for i, subject in enumerate(cohort.subjects) if variant in recipe.usable(subject)]
     if len(chosen) < 2:
         raise RecipeError(f"Fewer than two subjects have the views that the variant {variant} needs; give more.")
     return cohort.take(chosen)
@@ -82,7 +79,7 @@ def run_key(recipe: Recipe, cohort: Cohort, settings: Any, job: Job, digests: Di
         "device": job.device,
         "weights": weights,
         "subjects": [
-            (s.name, s.fat_percent, s.scanner, s.fold, [image.view.value for image in s.images], digests[s.name])
+            (s.name, s.fat_percent, s.scanner, s.fold, [(i.view.value, i.source) for i in s.images], digests[s.name])
             for s in cohort.subjects
         ],
     }

@@ -81,7 +81,8 @@ def _classification(result: CrossValidation, threshold: int, bootstrap: bool, se
     if labels.size == 0 or labels.all() or not labels.any():
         yield MetricRow(result.variant, f"auc_{threshold}", NAN, NAN, NAN, labels.size, "subjects of one class only")
         return
-    yield _row(result.variant, f"auc_{threshold}", auc_delong(labels, scores), f"DeLong, by {words}")
+    auc = auc_delong(labels, scores)
+    yield _row(result.variant, f"auc_{threshold}", auc, f"{auc.method}, by {words}")
     at_cut = classification_metrics(labels, scores, cut)
     yield from _at_threshold(result.variant, threshold, "", at_cut, f"at {words} {cut:g}")
     corner = nearest_corner_metrics(labels, scores)
@@ -163,6 +164,8 @@ def _coverage(variant: str, true: np.ndarray, fat: np.ndarray) -> Iterator[Metri
     if fat.size < 5:
         return
     group = np.random.default_rng(0).permutation(fat.size) % _GROUPS
+    if any(np.ptp(true[group != number]) == 0 for number in range(_GROUPS)):
+        return  # nothing can be learned from subjects of equal fat
     low, high = np.empty(fat.size), np.empty(fat.size)
     for number in range(min(_GROUPS, fat.size)):
         rest = np.flatnonzero(group != number)

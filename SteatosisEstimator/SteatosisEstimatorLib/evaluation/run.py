@@ -12,8 +12,8 @@ from HepatoRenalIndexLib.pipeline.outputs import prepare_folder
 
 from ..bundles.card import CohortFacts, finite
 from ..cohort.cohort import Cohort
-from ..recipes.base import Job, Recipe, RecipeError
-from ..uncertainty.grades import PUBLISHED_CUTOFFS, GradeCutoffs, default_cutoffs
+from ..recipes.base import Job, Recipe, RecipeError, check_variant
+from ..uncertainty.grades import PUBLISHED_CUTOFFS, default_cutoffs
 from .comparisons import compare_variants
 from .cross_validation import CrossValidation, cross_validate, run_key, usable_variants
 from .images import image_digests, refuse_shared_images
@@ -49,9 +49,8 @@ def evaluate_recipe(
     """
     cohort.require_labels()
     chosen = tuple(variants) or usable_variants(recipe, cohort)
-    unknown = [name for name in chosen if name not in recipe.variants]
-    if unknown:
-        raise RecipeError(f"{recipe.name} has no variant {unknown[0]!r}; choose one of {', '.join(recipe.variants)}.")
+    for variant in chosen:
+        check_variant(recipe, variant)
     prepare_folder(output)
     cohort, job = checked_cohort(recipe, cohort, settings, job)
     results: list[CrossValidation] = []
@@ -59,7 +58,7 @@ def evaluate_recipe(
     not_run = {name: why for name in recipe.variants if name not in chosen}
     for number, variant in enumerate(chosen):
         start = 0.1 + 0.9 * number / len(chosen)
-        part = _part(job, start, start + 0.9 / len(chosen))
+        part = job.part(start, start + 0.9 / len(chosen))
         try:
             results.append(cross_validate(recipe, cohort, variant, settings, part))
         except RecipeError as error:
@@ -98,18 +97,13 @@ def checked_cohort(recipe: Recipe, cohort: Cohort, settings: Any, job: Job) -> t
 
 def backbone_words(recipe: Recipe, job: Job) -> str:
     """Where the weights of a pretrained network come from; ``""`` for a recipe without one."""
-    if not getattr(recipe, "uses_backbone", recipe.name.startswith(("vgg19", "resnet50"))):
+    if not recipe.uses_backbone:
         return ""
     if job.backbone_weights is None:
         return "ImageNet weights of torchvision"
     if job.backbone_weights == "none":
         return "random weights, no ImageNet weights: not what the paper used, so its figures cannot be reached"
     return f"weights of the file {Path(job.backbone_weights).name}"
-
-
-def _part(job: Job, start: float, end: float) -> Job:
-    report = job.progress
-    return replace(job, progress=lambda share, text: report(start + share * (end - start), text))
 
 
 def _nothing(results: Sequence[CrossValidation], not_run: dict[str, str]) -> InputError:
@@ -122,7 +116,7 @@ def _evaluation(
     recipe: Recipe, cohort: Cohort, settings: Any, job: Job, results: list[CrossValidation], not_run: dict[str, str]
 ) -> Evaluation:
     protocol = protocol_of(recipe.name, recipe.variants[0])
-    cutoffs = evaluation_cutoffs(protocol.cutoffs, cohort)
+    cutoffs = PUBLISHED_CUTOFFS[protocol.cutoffs] if protocol.cutoffs else default_cutoffs(cohort.reference)
     metrics = [row for result in results for row in metric_rows(result, cutoffs, protocol.bootstrap, job.seed)]
     return Evaluation(
         recipe=recipe.name,
@@ -140,8 +134,3 @@ def _evaluation(
         table=tuple(filled_table(protocol, metrics)),
         not_run=not_run,
     )
-
-
-def evaluation_cutoffs(name: str, cohort: Cohort) -> GradeCutoffs | None:
-    """The paper's grade cut-offs where it has any, else those of the cohort's reference method."""
-    return PUBLISHED_CUTOFFS[name] if name else default_cutoffs(cohort.reference)

@@ -49,10 +49,7 @@ def write_evaluation(output: Path, evaluation: Evaluation) -> None:
         result.variant: {
             "folds": len(result.folds),
             "training_seconds": round(sum(fold.fit_seconds for fold in result.folds), 2),
-            "seconds_per_subject": round(
-                sum(fold.predict_seconds * len(fold.held_out) for fold in result.folds) / max(len(result.held_out), 1),
-                3,
-            ),
+            "seconds_per_subject": round(_seconds_per_subject(result), 3),
         }
         for result in results
     }

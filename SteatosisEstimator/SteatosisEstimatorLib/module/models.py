@@ -15,7 +15,7 @@ from slicer.i18n import tr as _
 from ..bundles.card import ModelCard
 from ..bundles.card_text import warnings_of
 from ..bundles.loading import DEFAULT_MODEL, available_models, find_bundle, read_card
-from ..cohort.cohort import Cohort, CohortImage, Subject
+from ..cohort.cohort import CohortImage, Subject
 from ..cohort.vocabulary import ReferenceKind, View
 from ..recipes.registry import get_recipe
 from .vocabulary import usableViews, viewName
@@ -60,8 +60,8 @@ class ChosenModel:
         except InputError:
             return True  # the process says what is wrong with it
         images = tuple(CohortImage(view, Path(view.value), view.value) for view in views)
-        possible = recipe.usable(Cohort((Subject("", images),)))
-        alone = [recipe.usable(Cohort((Subject("", (image,)),))) for image in images]
+        possible = recipe.usable(Subject("", images))
+        alone = [recipe.usable(Subject("", (image,))) for image in images]
         return self.card.variant in possible or (self.card.recipe == "resnet50-sparse" and any(alone))
 
 

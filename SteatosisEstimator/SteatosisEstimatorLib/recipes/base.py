@@ -124,25 +124,28 @@ class Job:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    def part(self, start: float, end: float) -> Job:
+        """The job for a part in the same folder: its progress goes from ``start`` to ``end`` of the whole."""
+        report = self.progress
+        return replace(self, progress=lambda share, text: report(start + share * (end - start), text))
+
     def within(self, name: str, start: float = 0.0, end: float = 1.0) -> Job:
-        """The job for a part: its own folder, its progress from ``start`` to ``end`` of the whole."""
+        """The job for a part in a folder of its own."""
         folder = self.work / name
         folder.mkdir(parents=True, exist_ok=True)
-        report = self.progress
-        return replace(
-            self,
-            work=folder,
-            progress=lambda share, text: report(start + share * (end - start), text),
-            shared=self.shared or self.work,
-        )
+        return replace(self.part(start, end), work=folder, shared=self.shared or self.work)
 
 
 class FittedModel(Protocol):
-    """A trained variant of a recipe."""
+    """A trained variant of a recipe.
+
+    A network can be explained: ``explanation_target(frames: dict[View, Frame]) -> ExplanationTarget``. ``details`` are
+    plain values beside the model, such as the validation losses of its training. A model may lack either.
+    """
 
     recipe: str
     variant: str
-    views: tuple[View, ...]  # that a subject must have, all of them; alternatives are the recipe's own affair
+    views: tuple[View, ...]  # that were trained on; whether a subject needs them all is the recipe's own affair
 
     def predict(self, subject: Subject, job: Job) -> Prediction:
         """Raises :class:`InputError` with one sentence for a subject that cannot be estimated."""
@@ -159,12 +162,14 @@ class Recipe(Protocol):
     citation: str
     variants: tuple[str, ...]
     views: tuple[View, ...]  # every view that some variant uses
+    uses_backbone: bool  # whether there is a pretrained network in it
+    limits: tuple[str, ...]  # sentences for the card of every model
 
     def default_settings(self) -> Any:
         """A frozen dataclass with every parameter of the paper; see :func:`settings_from`."""
 
-    def usable(self, cohort: Cohort) -> tuple[str, ...]:
-        """The variants for which the cohort has the views."""
+    def usable(self, subject: Subject) -> tuple[str, ...]:
+        """The variants for which the subject has the views."""
 
     def folds(self, cohort: Cohort, settings: Any, seed: int) -> list[Fold]:
         """The cross-validation of the paper."""
@@ -172,8 +177,20 @@ class Recipe(Protocol):
     def fit(self, cohort: Cohort, variant: str, settings: Any, job: Job) -> FittedModel:
         """Train on every subject of the cohort. Raises :class:`RecipeError`."""
 
-    def load(self, folder: Path, values: dict[str, Any], job: Job) -> FittedModel:
+    def load(self, folder: Path, values: dict[str, Any]) -> FittedModel:
         """What :meth:`FittedModel.save` wrote."""
+
+
+def check_variant(recipe: Recipe, variant: str) -> None:
+    """:class:`RecipeError` for a name that is no variant of the recipe."""
+    if variant not in recipe.variants:
+        raise RecipeError(f"{recipe.name} has no variant {variant!r}; choose one of {', '.join(recipe.variants)}.")
+
+
+def require_finite(network: Any) -> None:
+    """:class:`RecipeError` for a torch network whose training ran away."""
+    if not all(bool(weight.isfinite().all()) for weight in network.parameters()):
+        raise RecipeError("The training diverged: its weights are no numbers any more; lower learning_rate.")
 
 
 def settings_from(defaults: Any, values: dict[str, Any]) -> Any:
@@ -192,6 +209,7 @@ def settings_from(defaults: Any, values: dict[str, Any]) -> Any:
             and (not number or isinstance(value, (int, float)))
             and (not isinstance(default, int) or isinstance(value, int))
             and (not isinstance(default, str) or isinstance(value, str))
+            and (not isinstance(default, tuple) or _are_numbers(value))
         )
         if default is not None and not fits:
             raise RecipeError(f"The setting {name} must be like {default!r}, not {value!r}.")
@@ -202,8 +220,31 @@ def settings_from(defaults: Any, values: dict[str, Any]) -> Any:
         raise RecipeError(f"The settings do not fit: {error}.") from error
 
 
-def subject_folds(labels: Sequence[int], count: int, seed: int, given: Sequence[int | None] = ()) -> list[Fold]:
-    """Stratified folds over subjects with scikit-learn, or the folds that the cohort itself gives to every subject.
+def _are_numbers(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(
+        isinstance(entry, (int, float)) and not isinstance(entry, bool) for entry in value
+    )
+
+
+def own_folds(cohort: Cohort) -> list[Fold]:
+    """The folds that the cohort itself gives to its subjects, empty where it gives none.
+
+    Raises :class:`RecipeError` where it gives one to some subjects only, or the same to all.
+    """
+    given = [subject.fold for subject in cohort.subjects]
+    if all(fold is None for fold in given):
+        return []
+    if None in given:
+        name = cohort.names[given.index(None)]
+        raise RecipeError(f"Subject {name} has no fold, but others have; give a fold to every subject or to none.")
+    own = np.asarray(given)
+    if len(set(given)) < 2:
+        raise RecipeError("All subjects are in one fold; the column fold must name at least two.")
+    return [_fold(f"fold{name}", own == name) for name in sorted(set(given))]
+
+
+def subject_folds(labels: Sequence[int], count: int, seed: int) -> list[Fold]:
+    """Stratified folds over subjects with scikit-learn.
 
     ``labels`` is the stratum of each subject. With fewer members of a stratum than folds, strata are merged into one
     (unstratified). Raises :class:`RecipeError` with fewer subjects than folds.
@@ -212,11 +253,6 @@ def subject_folds(labels: Sequence[int], count: int, seed: int, given: Sequence[
 
     labels = np.asarray(labels)
     n = labels.size
-    if len(given) == n and n and all(fold is not None for fold in given):
-        own = np.asarray(given)
-        if len(set(own)) < 2:
-            raise RecipeError("All subjects are in one fold; the column fold must name at least two.")
-        return [_fold(f"fold{name}", own == name) for name in sorted(set(own))]
     if n < count:
         raise RecipeError(f"{n} subjects cannot be split into {count} folds; give more subjects or fewer folds.")
     smallest = np.unique(labels, return_counts=True)[1].min()

@@ -32,6 +32,7 @@ from SteatosisEstimatorLib.recipes.base import (  # noqa: E402
     Prediction,
     RecipeError,
     ViewOutcome,
+    own_folds,
     settings_from,
     subject_folds,
 )
@@ -108,20 +109,17 @@ class BrightnessRecipe:
     citation = "None: for tests"
     variants = tuple(VIEWS)
     views = (View.LIVER, View.KIDNEY_LIVER)
+    uses_backbone = False
+    limits = ()
 
     def default_settings(self) -> BrightnessSettings:
         return BrightnessSettings()
 
-    def usable(self, cohort: Cohort) -> tuple[str, ...]:
-        return tuple(
-            name
-            for name, views in VIEWS.items()
-            if len(cohort) and all(set(views) <= set(subject.views) for subject in cohort.subjects)
-        )
+    def usable(self, subject: Subject) -> tuple[str, ...]:
+        return tuple(name for name, views in VIEWS.items() if set(views) <= set(subject.views))
 
     def folds(self, cohort: Cohort, settings: BrightnessSettings, seed: int) -> list[Fold]:
-        given = [subject.fold for subject in cohort.subjects]
-        return subject_folds(cohort.fat_percent() >= 5, settings.folds, seed, given)
+        return own_folds(cohort) or subject_folds(cohort.fat_percent() >= 5, settings.folds, seed)
 
     def fit(self, cohort: Cohort, variant: str, settings: BrightnessSettings, job: Job) -> BrightnessModel:
         from sklearn.linear_model import LinearRegression
@@ -132,7 +130,7 @@ class BrightnessRecipe:
         job.progress(1.0, "fitting")
         return BrightnessModel(variant, settings, np.array([fitted.intercept_, *fitted.coef_]))
 
-    def load(self, folder: Path, values: dict[str, Any], job: Job) -> BrightnessModel:
+    def load(self, folder: Path, values: dict[str, Any]) -> BrightnessModel:
         from safetensors.numpy import load_file
 
         settings = settings_from(BrightnessSettings(), {"probabilities": values["probabilities"]})

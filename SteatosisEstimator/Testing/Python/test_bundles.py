@@ -19,7 +19,6 @@ from SteatosisEstimatorLib.bundles.loading import BundleError, available_models,
 from SteatosisEstimatorLib.bundles.writing import check_output, write_json
 from SteatosisEstimatorLib.cohort.vocabulary import ReferenceKind
 from SteatosisEstimatorLib.estimation import runs
-from SteatosisEstimatorLib.recipes.base import Job
 
 brightness_recipe.install()
 
@@ -42,7 +41,7 @@ def bundle(trained, tmp_path):
 
 
 def load(bundle):
-    return load_model(bundle, Job(bundle.parent))
+    return load_model(bundle)
 
 
 def edit(path: Path, change) -> None:

@@ -268,7 +268,7 @@ def test_a_file_without_an_ultrasound_image_is_an_error_that_names_it(model, fol
 def test_a_saved_model_predicts_the_same_after_loading(model, cohort, job, tmp_path):
     values = json.loads(json.dumps(model.save(tmp_path)))
     assert not list(tmp_path.iterdir())
-    loaded = RECIPE.load(tmp_path, values, job)
+    loaded = RECIPE.load(tmp_path, values)
     assert loaded.predict(cohort.subjects[2], job) == model.predict(cohort.subjects[2], job)
 
 
@@ -281,7 +281,7 @@ def test_the_cache_changes_nothing_but_the_time(model, cohort, job, tmp_path):
 
 
 def test_every_variant_can_be_trained(cohort, job):
-    assert RECIPE.usable(cohort) == tuple(VARIANTS)
+    assert RECIPE.usable(cohort.subjects[0]) == tuple(VARIANTS)
     for variant in VARIANTS:
         trained = RECIPE.fit(cohort, variant, RECIPE.default_settings(), job)
         assert 0 <= trained.predict(cohort.subjects[0], job).outcome.fat_percent <= 100
@@ -320,7 +320,7 @@ def test_every_image_of_every_patient_is_known_to_the_segmentation():
 
 
 def test_the_shipped_model_says_what_it_is_and_how_good_out_of_fold():
-    card = open_model(None, "cpu").model.card
+    card = open_model().model.card
     assert (card.name, card.recipe, card.variant) == ("LiverKidneyFat", DEFAULT_RECIPE, RECIPE.variants[0])
     assert card.reference is ReferenceKind.BIOPSY and card.trained_on.subjects == 40
     figures = {figure.metric: figure for figure in card.figures}
@@ -332,7 +332,7 @@ def test_the_shipped_model_says_what_it_is_and_how_good_out_of_fold():
 def test_the_shipped_model_tells_a_lean_from_a_fatty_patient_and_knows_that_it_saw_them():
     if not REAL.is_dir():
         pytest.skip("the validation data folder is absent")
-    estimator = open_model(None, "cpu")
+    estimator = open_model()
     lean, fatty = (
         estimate_subject(estimator, subject(REAL / "images", name, [f"{name}_f0.png"]), "cpu")
         for name in ("p08", "p36")

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ...cohort.cohort import Cohort
-from ..base import Fold, Job, subject_folds
-from .clips import BranchFrames, branch_frames, pairs
+from ...frames.choosing import pairs
+from ..base import Fold, Job, require_finite, subject_folds
+from .clips import BranchFrames, branch_frames
 from .settings import Cnn5Settings
 
 
@@ -23,8 +24,8 @@ class Trained:
     best: int
 
 
-def grades_of(fat_percent: np.ndarray, settings: Cnn5Settings) -> np.ndarray:
-    """S0 to S3 as 0 to 3: the number of limits that the fat fraction exceeds."""
+def strata_of(fat_percent: np.ndarray, settings: Cnn5Settings) -> np.ndarray:
+    """The classes that folds are balanced by, S0 to S3 as 0 to 3: the number of limits that the fat exceeds."""
     return np.searchsorted(np.array(settings.grade_limits), fat_percent, side="left")
 
 
@@ -34,8 +35,7 @@ def fit_variant(cohort: Cohort, branches: Sequence[str], settings: Cnn5Settings,
     Keys are the branches, and ``"ar-hr"`` for both; the last is the model. The paper does not say on which of the folds
     the two-branch network was trained: here it is the fold in which the first branch was best.
     """
-    strata = grades_of(cohort.fat_percent(), settings)
-    folds = subject_folds(strata, settings.inner_folds, job.seed)
+    folds = subject_folds(strata_of(cohort.fat_percent(), settings), settings.inner_folds, job.seed)
     frames = {branch: branch_frames(cohort, branch, settings, job.within("frames")) for branch in branches}
     parts = len(branches) + (len(branches) > 1)
     trained: dict[str, Trained] = {}
@@ -97,6 +97,7 @@ def _train(network, cohort: Cohort, frames: list[BranchFrames], fold: Fold, sett
         choose_device(job.device)[0],
         lambda share: job.progress(share, f"training {job.work.parent.name} {job.work.name}"),
     )
+    require_finite(network)
     network.cpu()
     return history.best_validation_loss
 

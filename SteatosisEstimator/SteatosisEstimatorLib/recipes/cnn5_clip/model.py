@@ -11,9 +11,10 @@ import numpy as np
 from ...cohort.cohort import Subject
 from ...cohort.vocabulary import View
 from ...explanation.target import ExplanationInput, ExplanationTarget
+from ...frames.choosing import pairs
 from ...frames.frame import Frame
 from ..base import FrameOutcome, Job, Outcome, Prediction, ViewOutcome
-from .clips import branch_view, crop_of, network_pixels, pairs, subject_frames
+from .clips import crop_of, network_pixels, subject_frames
 from .fitting import as_input
 from .settings import BRANCH_VIEWS, VARIANTS, Cnn5Settings
 
@@ -46,36 +47,40 @@ class Cnn5Model:
 
         device = choose_device(job.device)[0]
         network = self.network.to(device).eval()
-        clips = [list(self._pixels(subject, branch)) for branch in self.branches]
+        clips = [self._clip(subject, branch) for branch in self.branches]
         together = pairs([len(clip) for clip in clips])
         values: list[float] = []
         with torch.inference_mode():
             for start in range(0, len(together), BATCH):
                 batch = together[start : start + BATCH]
-                images = [torch.stack([as_input(clip[pair[b]][1]) for pair in batch]) for b, clip in enumerate(clips)]
+                images = [
+                    torch.stack([as_input(clip[pair[b]].pixels) for pair in batch]) for b, clip in enumerate(clips)
+                ]
                 values += network(*(image.to(device) for image in images))[:, 0].cpu().tolist()
                 job.progress(min(1.0, (start + BATCH) / len(together)), "estimating frames")
         fat = np.clip(values, 0.0, 100.0)
+        named = [clips[0][pair[0]] for pair in together]
         frames = tuple(
-            FrameOutcome(clips[0][pair[0]][0].view, *clips[0][pair[0]][0].where, Outcome(float(value)))
-            for pair, value in zip(together, fat, strict=True)
+            FrameOutcome(one.view, one.source, one.index, Outcome(float(value)))
+            for one, value in zip(named, fat, strict=True)
         )
         outcome = Outcome(float(fat.mean()))
-        # The branches are joined before the fully connected layers: what each adds cannot be told apart.
-        views = tuple(ViewOutcome(clip[0][0].view, Outcome(), 1 / len(clips), len(clip)) for clip in clips)
-        if len(clips) == 1:
-            views = (ViewOutcome(clips[0][0][0].view, outcome, 1.0, len(clips[0])),)
+        # Two branches are joined before the fully connected layers: what each adds cannot be told apart.
+        alone = outcome if len(clips) == 1 else Outcome()
+        views = tuple(ViewOutcome(clip[0].view, alone, 1 / len(clips), len(clip)) for clip in clips)
         flags = tuple(
-            f"{view.value}_as_{branch}"
-            for branch in self.branches
-            if (view := branch_view(subject, branch)) is not BRANCH_VIEWS[branch][0]
+            f"{clip[0].view.value}_as_{branch}"
+            for branch, clip in zip(self.branches, clips, strict=True)
+            if clip[0].view is not BRANCH_VIEWS[branch][0]
         )
         return Prediction(subject.name, outcome, views, frames, flags=flags)
 
-    def _pixels(self, subject: Subject, branch: str):
-        """``(place of the frame, its pixels as the network takes them)``; the full image is let go."""
-        for frame in subject_frames(subject, branch, self.settings):
-            yield _Place(frame.view, (frame.source, frame.index)), network_pixels(frame, self.settings)
+    def _clip(self, subject: Subject, branch: str) -> list[_FramePixels]:
+        """The frames as the network takes them; the full images are let go one by one."""
+        return [
+            _FramePixels(frame.view, frame.source, frame.index, network_pixels(frame, self.settings))
+            for frame in subject_frames(subject, branch, self.settings)
+        ]
 
     def explanation_target(self, frames: dict[View, Frame]) -> ExplanationTarget:
         """The last convolution of each branch, for one frame of each of :attr:`views` (or a view that stands in)."""
@@ -88,14 +93,15 @@ class Cnn5Model:
         return ExplanationTarget(self.network, tuple(inputs), "fat_percent")
 
     def save(self, folder: Path) -> dict[str, Any]:
-        from safetensors.torch import save_file
+        from ...networks.tensors import write_tensors
 
-        state = {name: tensor.contiguous() for name, tensor in self.network.cpu().state_dict().items()}
-        save_file(state, folder / WEIGHTS)
+        write_tensors(folder / WEIGHTS, self.network.state_dict())
         return {"variant": self.variant, "settings": asdict(self.settings), "details": self.details}
 
 
 @dataclass(frozen=True)
-class _Place:
+class _FramePixels:
     view: View
-    where: tuple[str, int]
+    source: str
+    index: int
+    pixels: np.ndarray  # uint8 (size, size)

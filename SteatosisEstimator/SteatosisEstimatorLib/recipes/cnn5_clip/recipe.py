@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ...cohort.cohort import Cohort
-from ..base import Fold, Job, RecipeError, settings_from, subject_folds
-from .clips import branch_view
-from .fitting import fit_variant, grades_of
+from ...cohort.cohort import Cohort, Subject
+from ...frames.choosing import first_view
+from ..base import Fold, Job, RecipeError, check_variant, own_folds, settings_from, subject_folds
+from .fitting import fit_variant, strata_of
 from .model import WEIGHTS, Cnn5Model
 from .settings import BRANCH_VIEWS, VARIANTS, Cnn5Settings
 
@@ -23,43 +23,40 @@ class Cnn5Clip:
     citation = "Colantonio S. et al., Liver steatosis estimation from ultrasound clips with a five-layer CNN, 2021"
     variants = tuple(VARIANTS)
     views = tuple(view for views in BRANCH_VIEWS.values() for view in views)
+    uses_backbone = False
+    limits = ()
 
     def default_settings(self) -> Cnn5Settings:
         return Cnn5Settings()
 
-    def usable(self, cohort: Cohort) -> tuple[str, ...]:
-        """The variants for which every subject has a clip of each branch."""
-        return tuple(
-            variant
-            for variant, branches in VARIANTS.items()
-            if len(cohort) and all(branch_view(s, branch) for s in cohort.subjects for branch in branches)
-        )
+    def usable(self, subject: Subject) -> tuple[str, ...]:
+        """The variants for which the subject has a clip of each branch."""
+        have = {branch for branch, views in BRANCH_VIEWS.items() if first_view(subject, views)}
+        return tuple(variant for variant, branches in VARIANTS.items() if have.issuperset(branches))
 
     def folds(self, cohort: Cohort, settings: Cnn5Settings, seed: int) -> list[Fold]:
-        """One held-out set with the class distribution of the whole (section 2.3), or ``test_sets`` of them."""
-        strata = grades_of(cohort.fat_percent(), settings)
-        given = [subject.fold for subject in cohort.subjects]
-        if settings.test_sets > 1 or all(fold is not None for fold in given):
-            return subject_folds(strata, settings.test_sets, seed, given)
+        """One held-out set with the class distribution of the whole (section 2.3), or ``test_sets`` of them.
+
+        The cohort's own folds go first.
+        """
+        if own := own_folds(cohort):
+            return own
+        strata = strata_of(cohort.fat_percent(), settings)
+        if settings.test_sets > 1:
+            return subject_folds(strata, settings.test_sets, seed)
         chosen = _held_out(strata, settings.test_share, np.random.default_rng(seed))
         rest = tuple(i for i in range(len(cohort)) if i not in chosen)
         return [Fold("test", rest, tuple(sorted(chosen)))]
 
     def fit(self, cohort: Cohort, variant: str, settings: Cnn5Settings, job: Job) -> Cnn5Model:
-        if variant not in VARIANTS:
-            raise RecipeError(f"cnn5-clip has no variant {variant!r}; choose one of {', '.join(VARIANTS)}.")
-        for subject in cohort.subjects:
-            for branch in VARIANTS[variant]:
-                if branch_view(subject, branch) is None:
-                    raise RecipeError(f"Subject {subject.name} has no view for {branch}, which {variant} needs.")
-        trained = fit_variant(cohort, VARIANTS[variant], settings, job)
+        check_variant(self, variant)
+        trained = fit_variant(cohort.require_labels(), VARIANTS[variant], settings, job)
         losses = {branch: list(one.validation_losses) for branch, one in trained.items()}
         return Cnn5Model(variant, settings, trained[variant].network, {"validation_losses": losses})
 
-    def load(self, folder: Path, values: dict[str, Any], job: Job) -> Cnn5Model:
-        from safetensors.torch import load_file
-
+    def load(self, folder: Path, values: dict[str, Any]) -> Cnn5Model:
         from ...networks.cnn5 import ClipNetwork
+        from ...networks.tensors import read_tensors
 
         variant = values.get("variant")
         if variant not in VARIANTS:
@@ -69,7 +66,7 @@ class Cnn5Clip:
             len(VARIANTS[variant]), settings.size, settings.filters, settings.kernel, settings.dense_units
         )
         try:
-            network.load_state_dict(load_file(folder / WEIGHTS))
+            network.load_state_dict(read_tensors(folder / WEIGHTS))
         except RuntimeError as error:
             raise RecipeError("The model's weights do not fit its settings; train it again.") from error
         return Cnn5Model(variant, settings, network.eval(), dict(values.get("details", {})))

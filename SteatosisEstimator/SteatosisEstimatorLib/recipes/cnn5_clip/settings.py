@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...cohort.vocabulary import View
+from ...uncertainty.grades import PUBLISHED_CUTOFFS
 
 # View of each branch; another view of liver and kidney stands in where a subject has no HR
 BRANCH_VIEWS: dict[str, tuple[View, ...]] = {
@@ -31,7 +32,9 @@ class Cnn5Settings:
     inner_folds: int = 4  # the branch with the lowest validation loss is kept
     test_sets: int = 1  # 1: one held-out set as in the paper; more: as many, so that every subject is judged once
     test_share: float = 10 / 150  # of the subjects, with the class distribution of the whole
-    grade_limits: tuple[float, ...] = (3.12, 8.77, 13.69)  # percent fat by H-MRS, S0 <= 3.12 < S1 ...
+    grade_limits: tuple[float, ...] = PUBLISHED_CUTOFFS[
+        "karlas2014"
+    ].percent  # of the classes that folds are balanced by
 
     def __post_init__(self):
         if min(self.crop_px, self.size, self.most_frames, self.batch_size, self.epochs, self.patience) < 1:

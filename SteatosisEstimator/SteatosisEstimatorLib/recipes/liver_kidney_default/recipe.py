@@ -11,14 +11,14 @@ import numpy as np
 from HepatoRenalIndexLib.imaging.image import InputError
 from HepatoRenalIndexLib.statistics.correlation import spearman_value
 
-from ...cohort.cohort import Cohort
+from ...cohort.cohort import Cohort, Subject
 from ...cohort.vocabulary import View
 from ...features.catalog import Sign
-from ..base import Fold, Job, RecipeError, leave_one_out, settings_from
+from ..base import Fold, Job, RecipeError, check_variant, leave_one_out, own_folds, settings_from
 from .measuring import SubjectMeasurer, subject_features, view_features
 from .model import NAME, SignModel
 from .score import SignScore, fit_score
-from .settings import VARIANTS, VIEWS, SignSettings, features_of
+from .settings import VARIANTS, VIEWS, SignSettings
 
 
 class LiverKidneyDefault:
@@ -32,6 +32,7 @@ class LiverKidneyDefault:
     )
     variants = tuple(VARIANTS)
     views = VIEWS
+    uses_backbone = False
     limits = (
         "Brightness is that of the display. Percentages do not transfer to scanners, probes and presets that were not "
         "trained on; the order of subjects does to a degree (Spearman 0.65 with the fat of 199 simulated frames, each "
@@ -46,22 +47,21 @@ class LiverKidneyDefault:
     def default_settings(self) -> SignSettings:
         return SignSettings()
 
-    def usable(self, cohort: Cohort) -> tuple[str, ...]:
-        """Every variant, if every subject has a view of liver and right kidney."""
-        return self.variants if len(cohort) and all(s.of_view(*VIEWS) for s in cohort.subjects) else ()
+    def usable(self, subject: Subject) -> tuple[str, ...]:
+        """Every variant, if the subject has a view of liver and right kidney."""
+        return self.variants if subject.of_view(*VIEWS) else ()
 
     def folds(self, cohort: Cohort, settings: SignSettings, seed: int) -> list[Fold]:
-        """Every subject is left out once."""
-        return leave_one_out(cohort)
+        """The folds of the cohort's own, or one for every subject."""
+        return own_folds(cohort) or leave_one_out(cohort)
 
     def fit(self, cohort: Cohort, variant: str, settings: SignSettings, job: Job) -> SignModel:
         """Train on the subjects that can be measured; ``left_out`` of the model counts the others."""
-        signs = features_of(variant)
+        check_variant(self, variant)
+        signs, cohort = VARIANTS[variant], cohort.require_labels()
         measurer = SubjectMeasurer(settings.most_frames)
         rows, fat, seen = [], [], set()
         for i, subject in enumerate(cohort.subjects):
-            if subject.fat_percent is None:
-                raise RecipeError(f"Subject {subject.name} has no fat_percent; give the reference.")
             part = job.within("measuring", i / len(cohort), (i + 1) / len(cohort))
             try:
                 measured = measurer.measure(subject, part)
@@ -80,7 +80,7 @@ class LiverKidneyDefault:
         views = tuple(view for view in VIEWS if view in seen)
         return SignModel(variant, settings, score, views, len(rows), len(cohort) - len(rows), measurer)
 
-    def load(self, folder: Path, values: dict[str, Any], job: Job) -> SignModel:
+    def load(self, folder: Path, values: dict[str, Any]) -> SignModel:
         """Raises :class:`RecipeError` for values that :meth:`SignModel.save` did not give."""
         variant = values.get("variant")
         if variant not in VARIANTS:
@@ -102,7 +102,10 @@ def choose_signs(
     for count in range(1, len(signs) + 1):
         for names in combinations(signs, count):
             subset = {name: signs[name] for name in names}
-            fitted = fit_score(rows, fat_percent, subset, offset)
+            try:
+                fitted = fit_score(rows, fat_percent, subset, offset)
+            except RecipeError:  # none of these could be measured
+                continue
             score = np.array([fitted.score(row) for row in rows])
             known = np.isfinite(score)
             worth = spearman_value(score[known], fat_percent[known])

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from ...cohort.vocabulary import View
 from ...features.catalog import FEATURES, Sign
-from ..base import RecipeError
 
 VIEWS = (View.LIVER_KIDNEY, View.KIDNEY_LIVER, View.HR)  # liver and right kidney in one image
 
@@ -48,13 +47,6 @@ class SignSettings:
             raise ValueError("most_frames must be at least 1")
         if not 0 < self.offset <= 10:
             raise ValueError("offset must be over 0 and at most 10 percent")
-
-
-def features_of(variant: str) -> dict[Sign, tuple[str, ...]]:
-    """The signs of a variant and their features; :class:`RecipeError` for no variant."""
-    if variant not in VARIANTS:
-        raise RecipeError(f"liver-kidney-default has no variant {variant!r}; choose one of {', '.join(VARIANTS)}.")
-    return VARIANTS[variant]
 
 
 assert all(name in FEATURES for signs in VARIANTS.values() for names in signs.values() for name in names)

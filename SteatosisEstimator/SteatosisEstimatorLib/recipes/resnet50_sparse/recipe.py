@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ...cohort.cohort import Cohort
+from ...cohort.cohort import Cohort, Subject
 from ...frames.choosing import first_view
-from ..base import Fold, Job, RecipeError, leave_one_out, subject_folds
+from ..base import Fold, Job, check_variant, leave_one_out, own_folds
 from .model import ResNet50Model
 from .settings import MULTI_VIEW, PAPER_VIEWS, VARIANTS, ResNet50Settings
 
@@ -23,38 +23,30 @@ class ResNet50Sparse:
     )
     variants = tuple(VARIANTS)
     views = tuple(view for views in PAPER_VIEWS.values() for view in views)
+    uses_backbone = True
+    limits = ()
 
     def default_settings(self) -> ResNet50Settings:
         return ResNet50Settings()
 
-    def usable(self, cohort: Cohort) -> tuple[str, ...]:
-        """``multi-view`` where every subject has one of the views and two of them are there; a single view where every
-        subject has it.
-        """
-        have = [{v for v, own in PAPER_VIEWS.items() if first_view(s, own)} for s in cohort.subjects]
-        if not have:
-            return ()
-        common = set.intersection(*have)
-        several = len(set.union(*have)) > 1 and all(have)
+    def usable(self, subject: Subject) -> tuple[str, ...]:
+        """The single views that the subject has; ``multi-view`` with two of them or more."""
+        have = {view for view, own in PAPER_VIEWS.items() if first_view(subject, own)}
         return tuple(
-            name for name, views in VARIANTS.items() if (several if name == MULTI_VIEW else views[0] in common)
+            name for name, views in VARIANTS.items() if (len(have) > 1 if name == MULTI_VIEW else views[0] in have)
         )
 
     def folds(self, cohort: Cohort, settings: ResNet50Settings, seed: int) -> list[Fold]:
-        """A fold for every subject, or the folds of the cohort's own."""
-        given = [subject.fold for subject in cohort.subjects]
-        if given and all(fold is not None for fold in given):
-            return subject_folds([0] * len(given), len(given), seed, given)
-        return leave_one_out(cohort)
+        """The folds of the cohort's own, or one for every subject."""
+        return own_folds(cohort) or leave_one_out(cohort)
 
     def fit(self, cohort: Cohort, variant: str, settings: ResNet50Settings, job: Job) -> ResNet50Model:
-        if variant not in VARIANTS:
-            raise RecipeError(f"resnet50-sparse has no variant {variant!r}; choose one of {', '.join(VARIANTS)}.")
         from .fitting import fit_variant
 
+        check_variant(self, variant)
         return fit_variant(cohort.require_labels(), variant, settings, job)
 
-    def load(self, folder: Path, values: dict[str, Any], job: Job) -> ResNet50Model:
+    def load(self, folder: Path, values: dict[str, Any]) -> ResNet50Model:
         from .storage import load_model
 
         return load_model(folder, values)

@@ -6,9 +6,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from ...cohort.cohort import Cohort
+from ...cohort.cohort import Cohort, Subject
 from ...frames.choosing import first_view
-from ..base import Fold, Job, RecipeError, subject_folds
+from ..base import Fold, Job, check_variant, own_folds, subject_folds
 from .model import Vgg19Model
 from .settings import BRANCH_VIEWS, VARIANTS, Vgg19Settings
 
@@ -24,39 +24,38 @@ class Vgg19Clkl:
     )
     variants = tuple(VARIANTS)
     views = tuple(view for views in BRANCH_VIEWS.values() for view in views)
+    uses_backbone = True
+    limits = ()
 
     def default_settings(self) -> Vgg19Settings:
         return Vgg19Settings()
 
-    def usable(self, cohort: Cohort) -> tuple[str, ...]:
-        """The variants for which every subject has an image of each branch."""
-        return tuple(
-            name
-            for name, variant in VARIANTS.items()
-            if len(cohort) and all(first_view(s, BRANCH_VIEWS[b]) for s in cohort.subjects for b in variant.branches)
-        )
+    def usable(self, subject: Subject) -> tuple[str, ...]:
+        """The variants for which the subject has an image of each branch."""
+        have = {branch for branch, views in BRANCH_VIEWS.items() if first_view(subject, views)}
+        return tuple(name for name, variant in VARIANTS.items() if have.issuperset(variant.branches))
 
     def folds(self, cohort: Cohort, settings: Vgg19Settings, seed: int) -> list[Fold]:
         """Five folds with the same share of each scanner, and of fatty livers among them, in training and testing.
 
-        Scanners with fewer subjects of a kind than folds are put together.
+        Scanners with fewer subjects of a kind than folds are put together. The cohort's own folds go first.
         """
+        if own := own_folds(cohort):
+            return own
         fatty = cohort.fat_percent() >= settings.threshold_percent
         strata = list(zip(cohort.scanners(), fatty.tolist(), strict=True))
         counts = Counter(strata)
         strata = [one if counts[one] >= settings.folds else ("", one[1]) for one in strata]
         numbers = {stratum: number for number, stratum in enumerate(sorted(set(strata)))}
-        given = [subject.fold for subject in cohort.subjects]
-        return subject_folds([numbers[one] for one in strata], settings.folds, seed, given)
+        return subject_folds([numbers[one] for one in strata], settings.folds, seed)
 
     def fit(self, cohort: Cohort, variant: str, settings: Vgg19Settings, job: Job) -> Vgg19Model:
-        if variant not in VARIANTS:
-            raise RecipeError(f"vgg19-clkl has no variant {variant!r}; choose one of {', '.join(VARIANTS)}.")
         from .fitting import fit_variant
 
+        check_variant(self, variant)
         return fit_variant(cohort.require_labels(), variant, settings, job)
 
-    def load(self, folder: Path, values: dict[str, Any], job: Job) -> Vgg19Model:
+    def load(self, folder: Path, values: dict[str, Any]) -> Vgg19Model:
         from .storage import load_model
 
         return load_model(folder, values)
