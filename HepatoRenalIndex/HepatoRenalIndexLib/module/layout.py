@@ -77,3 +77,10 @@ def fitImage() -> None:
     shown = sliceWidget()
     if shown is not None:
         shown.fitSliceToBackground()
+
+
+def focusImage() -> None:
+    """Let the image have the keys, not a text of the panel: a button that is disabled passes its focus on."""
+    shown = sliceWidget()
+    if shown is not None:
+        shown.sliceView().VTKWidget().setFocus()

@@ -35,6 +35,7 @@ class ReadingView:
         if isFirst or not views.isImageVisible():  # another layout may have been chosen meanwhile
             views.showImageOnly()
         views.showVolume(volume)
+        layout.focusImage()
 
     def leave(self) -> None:
         """Show what was shown before the session."""

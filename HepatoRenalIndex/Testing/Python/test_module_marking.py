@@ -402,11 +402,13 @@ def test_the_views_are_as_before_when_a_session_ends(scene, marking, study, monk
         mrmlSliceNode=lambda: types.SimpleNamespace(SetOrientation=lambda name: None),
         fitSliceToBackground=lambda: fits.append(composite.GetBackgroundVolumeID()),
         visible=True,
+        sliceView=lambda: types.SimpleNamespace(VTKWidget=lambda: image),
     )
     manager = types.SimpleNamespace(
         layoutLogic=lambda: layout, setLayout=node.SetViewArrangement, sliceWidget=lambda name: view
     )
-    probe, fits, later = [], [], []
+    probe, fits, later, focused = [], [], [], []
+    image = types.SimpleNamespace(setFocus=lambda: focused.append(True))
     timer = types.SimpleNamespace(singleShot=lambda delay, call: later.append(call))
     monkeypatch.setitem(sys.modules, "qt", types.SimpleNamespace(QTimer=timer))
     monkeypatch.setitem(slicer.__dict__, "app", types.SimpleNamespace(layoutManager=lambda: manager))
@@ -419,7 +421,7 @@ def test_the_views_are_as_before_when_a_session_ends(scene, marking, study, monk
     reading = ReadingView(scene)
     shown = loadSample(scene, "curved")
     reading.show(shown, hides)
-    assert len(later) == 1
+    assert len(later) == 1 and focused == [True]
     fits.clear()
     later.pop()()
     assert fits == [shown.GetID()]  # when the view has the size that the layout gives it
