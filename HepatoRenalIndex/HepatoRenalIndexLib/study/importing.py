@@ -189,11 +189,11 @@ class _Rows:
         if frame:
             if not frame.isdecimal():
                 raise ValueError("the frame is not a whole number")
-            found = [image for image in found if image.frame == int(frame)]
-        if not found:
+            found = [image for image in found if image is None or image.frame == int(frame)]
+        if not any(found):
             raise ValueError("the study holds no such image")
         if len(found) > 1:
-            raise ValueError("several images of the study have that name; map the path and the frame")
+            raise ValueError("the name may mean several images; map the path and the frame")
         return found[0]
 
     def _marks(self, line: int, row: Row) -> _Marked | None:
@@ -271,14 +271,24 @@ def _compare(mark: _Marked, *measured: float) -> None:
             raise ValueError(f"the table states a {organ} brightness of {stated:g}, the image has {value:.2f} there")
 
 
-def _image_index(study: ReaderStudy) -> dict[str, list[StudyImage]]:
-    """All names under which a table may know an image."""
-    index: dict[str, list[StudyImage]] = {}
+def _image_index(study: ReaderStudy) -> dict[str, list[StudyImage | None]]:
+    """All names under which a table may know an image; ``None`` is a file that was not taken into the study."""
+    index: dict[str, list[StudyImage | None]] = {}
     for image in study.images:
-        path = PurePosixPath(image.path)
-        for name in {image.path, path.name, path.stem, path.with_suffix("").as_posix(), image.id}:
+        for name in _names(image.path) | {image.id}:
             index.setdefault(name, []).append(image)
+    taken = [f"/{image.path}" for image in study.images]
+    for path in {refusal.path for refusal in study.refused}:
+        if not any(other.endswith(f"/{path}") for other in taken):  # not a clip of which one frame was refused
+            for name in _names(path):
+                index.setdefault(name, []).append(None)
     return index
+
+
+def _names(path: str) -> set[str]:
+    """A path, and what a table may give in its place: without folders, without extension."""
+    pure = PurePosixPath(path)
+    return {path, pure.name, pure.stem, pure.with_suffix("").as_posix()}
 
 
 def _require_free(study: ReaderStudy, reader: str, session: int, digest: str) -> None:

@@ -391,6 +391,25 @@ def test_a_bad_row_is_named_and_left_out_also_of_the_report(study, tmp_path, col
     assert said in exclusion.reason
 
 
+def test_the_name_of_a_file_that_was_not_taken_is_never_read_as_the_number_of_another_image(tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    for number, share in ((1, 1.0), (2, 0.0), (3, 0.9)):
+        pixels = np.rint(share * phantom().image.pixels).astype(np.uint8)
+        Image.fromarray(pixels).save(images / f"{number:04d}.png")
+    study = create_study(tmp_path / "study", [images], StudyOptions(roi_px=20))
+    assert [(image.id, image.path) for image in study.images] == [("0001", "0001.png"), ("0002", "0003.png")]
+    liver, kidney = spot(study.images[0])
+    ends = f"{liver.left},{liver.top},{kidney.left},{kidney.top},20"
+    header = "image,reader,liver_x,liver_y,kidney_x,kidney_y,roi_px"
+    rows = [[number, "A", ends] for number in ("0001", "0002", "0003")]
+    summary = import_table(study, _table(tmp_path / "t.csv", rows, header))
+    assert summary.answers == {("A", 1): 2}
+    (refused,) = summary.refused
+    assert "line 3" in refused and "may mean several images" in refused
+    assert {answer.image for answer in study_answers(study).table.answers} == {"0001", "0002"}
+
+
 def test_a_row_without_brightness_is_a_missing_answer(study, tmp_path):
     rows = _rows(study)
     rows[2][9] = ""
