@@ -23,6 +23,9 @@ class RecipeError(InputError):
     """A recipe that cannot be trained or used so. One sentence: what is wrong, what to do."""
 
 
+DIVERGED = "The training diverged: its results are no numbers any more; lower learning_rate."
+
+
 @dataclass(frozen=True)
 class Outcome:
     """Raw output for a subject, a view or a frame; ``None`` where the variant has no such output.
@@ -185,12 +188,6 @@ def check_variant(recipe: Recipe, variant: str) -> None:
     """:class:`RecipeError` for a name that is no variant of the recipe."""
     if variant not in recipe.variants:
         raise RecipeError(f"{recipe.name} has no variant {variant!r}; choose one of {', '.join(recipe.variants)}.")
-
-
-def require_finite(network: Any) -> None:
-    """:class:`RecipeError` for a torch network whose training ran away."""
-    if not all(bool(weight.isfinite().all()) for weight in network.parameters()):
-        raise RecipeError("The training diverged: its weights are no numbers any more; lower learning_rate.")
 
 
 def settings_from(defaults: Any, values: dict[str, Any]) -> Any:

@@ -127,6 +127,17 @@ def test_a_subject_without_the_view_is_refused_by_name(cohort, model, tmp_path):
         RECIPE.fit(replace(cohort, subjects=(lame, *cohort.subjects[1:])), "ar-hr", SMALL, Job(tmp_path))
 
 
+def test_a_training_that_diverges_is_named(cohort, tmp_path):
+    with pytest.raises(RecipeError, match="lower learning_rate"):
+        RECIPE.fit(cohort, "ar", replace(SMALL, learning_rate=1e30), Job(tmp_path))
+
+
+@pytest.mark.parametrize("wrong", [{"filters": [8, "a"]}, {"filters": 8}, {"grade_limits": [True]}, {"size": 2}])
+def test_settings_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(RecipeError):
+        settings_from(Cnn5Settings(), wrong)
+
+
 def test_the_network_finds_what_the_images_differ_in(tmp_path):
     """Scans whose brightness is the fat fraction: after training the order is right on subjects not seen."""
     from PIL import Image

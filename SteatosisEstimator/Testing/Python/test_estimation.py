@@ -201,6 +201,8 @@ def test_too_few_subjects_to_calibrate_is_one_sentence(tmp_path):
 def test_flags_of_recipes_have_sentences():
     assert sentence_of("liver-kidney_as_hr").startswith("The view liver-kidney stands in for hr")
     assert "random weights" in sentence_of("random_backbone") and sentence_of("something_new") == ""
+    assert "unsure about an organ" in sentence_of("low_confidence")  # of the measurement
+    assert all("same for every image" in sentence_of(f"constant_{name}") for name in ("fat_percent", "p_fatty_10"))
 
 
 # -------------------------------------------------------------------------------------------------- bad input

@@ -11,7 +11,7 @@ import brightness_recipe
 import numpy as np
 import pytest
 from brightness_recipe import RECIPE, BrightnessSettings
-from drawn_cohort import FAT, draw, write_drawn_cohort
+from drawn_cohort import FAT, VIEWS, draw, write_drawn_cohort
 from PIL import Image
 from scipy import stats
 from SteatosisEstimatorLib.cohort.cohort import CohortError
@@ -130,6 +130,17 @@ def test_a_subject_in_two_folds_of_the_cohort_is_refused(tmp_path):
     path.write_text("\n".join(lines), encoding="utf-8")
     with pytest.raises(CohortError, match="Line 4: subject s00 is in two folds: 0 in line 3 and 1 here"):
         runs.evaluate("brightness", path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["brightness", "vgg19-clkl", "resnet50-sparse", "cnn5-clip", "liver-kidney-default"])
+def test_every_recipe_keeps_the_folds_of_the_cohort(name, table):
+    recipe, cohort = get_recipe(name), read_cohort(table)
+    given = replace(cohort, subjects=tuple(replace(s, fold=7 + i % 3) for i, s in enumerate(cohort.subjects)))
+    folds = recipe.folds(given, recipe.default_settings(), seed=0)
+    assert [(fold.name, fold.test) for fold in folds] == [(f"fold{7 + k}", (k, k + 3, k + 6, k + 9)) for k in range(3)]
+    some = replace(given, subjects=(*given.subjects[:5], replace(given.subjects[5], fold=None), *given.subjects[6:]))
+    with pytest.raises(RecipeError, match="Subject s05 has no fold"):
+        recipe.folds(some, recipe.default_settings(), seed=0)
 
 
 def test_every_subject_is_judged_by_a_model_that_did_not_see_it(table, tmp_path, monkeypatch):
@@ -291,6 +302,28 @@ def test_a_cohort_of_one_class_has_no_auc_and_says_why():
     found = metric_rows(result_of([6.0, 7, 8, 9], [6.0, 8, 7, 11]), None, False, 0)
     row = find(found, "v", "auc_5")
     assert math.isnan(row.value) and row.method == "subjects of one class only"
+
+
+def test_a_cohort_of_one_percentage_is_judged_and_nothing_is_trained_on_it(tmp_path):
+    found = metric_rows(result_of(range(6), [7.0] * 6), PUBLISHED_CUTOFFS["tang2013"], True, 0)
+    assert find(found, "v", "rmse").value == pytest.approx(np.sqrt(np.mean((np.arange(6) - 7.0) ** 2)))
+    assert math.isnan(find(found, "v", "spearman").value) and find(found, "v", "interval_coverage_90") is None
+    path = write_drawn_cohort(tmp_path, [7.0] * 5)
+    with pytest.raises(RecipeError, match="same fat percentage"):
+        runs.train("brightness", path, tmp_path / "model")
+    assert runs.evaluate("brightness", path, tmp_path / "out").not_predicted == 0
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_the_smallest_cohorts_give_figures_or_one_sentence(count, tmp_path):
+    path = write_drawn_cohort(tmp_path, FAT[2 : 2 + count], VIEWS[:1])
+    if count < 4:  # as many folds
+        for run in (runs.train, runs.evaluate):
+            with pytest.raises(RecipeError, match=r"^[A-Z0-9][^\n]*\.$"):
+                run("brightness", path, tmp_path / "out")
+    else:
+        assert runs.train("brightness", path, tmp_path / "model").judged == count
+        assert runs.evaluate("brightness", path, tmp_path / "out").not_predicted == 0
 
 
 def test_validation_losses_of_a_model_stand_in_the_papers_table():

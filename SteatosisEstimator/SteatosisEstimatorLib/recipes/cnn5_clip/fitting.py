@@ -10,7 +10,7 @@ import numpy as np
 
 from ...cohort.cohort import Cohort
 from ...frames.choosing import pairs
-from ..base import Fold, Job, require_finite, subject_folds
+from ..base import DIVERGED, Fold, Job, RecipeError, subject_folds
 from .clips import BranchFrames, branch_frames
 from .settings import Cnn5Settings
 
@@ -97,7 +97,8 @@ def _train(network, cohort: Cohort, frames: list[BranchFrames], fold: Fold, sett
         choose_device(job.device)[0],
         lambda share: job.progress(share, f"training {job.work.parent.name} {job.work.name}"),
     )
-    require_finite(network)
+    if not np.isfinite(history.best_validation_loss):
+        raise RecipeError(DIVERGED)
     network.cpu()
     return history.best_validation_loss
 

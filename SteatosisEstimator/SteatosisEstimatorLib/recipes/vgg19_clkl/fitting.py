@@ -12,7 +12,7 @@ from HepatoRenalIndexLib.inference.device import choose_device
 
 from ...cohort.cohort import Cohort
 from ...frames.choosing import pairs
-from ..base import Job, RecipeError, require_finite
+from ..base import DIVERGED, Job, RecipeError
 from .images import PLAIN, PreparedImage, augment, augmentations, branch_images, fit_min_max
 from .model import Task, Vgg19Model, feature_key
 from .settings import CLASSIFICATION, REGRESSION, VARIANTS, Variant, Vgg19Settings
@@ -159,7 +159,7 @@ def _fit_head(features, kind, targets, target_range, backbone, variant, settings
         choose_device(job.device)[0],
         lambda share: job.progress(share, f"training the {kind}"),
     )
-    require_finite(head)
+    _require_finite(head)
     return Task(
         kind, (backbone.network,) * len(variant.branches), head.cpu().eval(), features.mean(axis=0), *target_range
     )
@@ -198,7 +198,7 @@ def _fine_tune(rows: TrainingRows, kind, targets, target_range, backbone, settin
         if "memory" not in str(error):
             raise
         raise RecipeError("There is not enough memory to fine-tune with this batch; lower batch_size.") from error
-    require_finite(network)
+    _require_finite(network)
     network = network.cpu().eval().requires_grad_(False)
     centers = [
         np.mean(
@@ -215,3 +215,8 @@ def _identity(values: Any, *arrays: np.ndarray) -> str:
     for array in arrays:
         total.update(np.ascontiguousarray(array).data)
     return total.hexdigest()[:16]
+
+
+def _require_finite(network: Any) -> None:
+    if not all(bool(weight.isfinite().all()) for weight in network.parameters()):
+        raise RecipeError(DIVERGED)
