@@ -10,8 +10,11 @@ from pathlib import Path
 import slicer
 from slicer.i18n import tr as _
 
+from ..study.create import StudyOptions, create_study
 from . import views
 from .caseNodes import findCase
+from .readingView import INTERACTION_NODE
+from .sampleData import SAMPLE_FOLDER
 from .selfTest import sampleMasks
 from .source import findSource
 from .widget import ModuleWidget
@@ -37,6 +40,7 @@ class PanelTest:
         self.outlineByHand()
         self.look()
         self.keep()
+        self.readStudy()
         self.closeScene()
 
     def _click(self, button) -> None:
@@ -124,6 +128,39 @@ class PanelTest:
                 views.savePicture(self._logic.shown, path, keepAnnotations)
                 assert path.stat().st_size > 1000
                 path.unlink()
+
+    def readStudy(self) -> None:
+        """A reading session: its buttons, the place mode, and the views as they were before."""
+        self._say(_("Panel: reading session"))
+        marking, parameters, ui = self._logic.marking, self._logic.parameters(), self._ui
+        interaction = slicer.mrmlScene.GetNodeByID(INTERACTION_NODE)
+        shown = parameters.inputVolume
+        with tempfile.TemporaryDirectory() as folder:
+            create_study(folder, [SAMPLE_FOLDER / "clip.dcm"], StudyOptions(frames="all"))
+            parameters.studyFolder, parameters.studyReader = folder, "A"
+            self._settle()
+            self._click(ui.startReadingButton)
+            assert marking.isRunning, ui.studyStatusLabel.text
+            assert interaction.GetCurrentInteractionMode() == interaction.Place
+            assert not ui.readingNextButton.enabled
+            for organ, (x, y) in {"liver": (240, 125), "kidney": (215, 177)}.items():
+                marking.place(organ, x, y)
+                self._settle()
+            assert interaction.GetCurrentInteractionMode() != interaction.Place
+            self._click(ui.readingNextButton)
+            assert (marking.session.position, marking.session.done) == (1, 1)
+            ui.skipReasonComboBox.setCurrentText("shadow")
+            self._click(ui.skipButton)
+            self._click(ui.readingBackButton)
+            self._click(ui.placeLiverButton)
+            assert marking.missing[0] == "liver"
+            self._click(ui.stopReadingButton)
+            assert not marking.isRunning
+            assert interaction.GetCurrentInteractionMode() != interaction.Place
+            parameters.studyFolder = ""
+            self._settle()
+        if slicer.app.layoutManager() is not None:
+            assert views.compositeNode().GetBackgroundVolumeID() == shown.GetID()
 
     def closeScene(self) -> None:
         """Everything is gone, and the module can be used again."""

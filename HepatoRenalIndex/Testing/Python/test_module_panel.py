@@ -253,4 +253,4 @@ def test_the_panel_passes_the_test_that_the_application_runs_on_it(application, 
 
     steps = []
     PanelTest(opened.panel, application.queue.run, steps.append).run()
-    assert len(steps) == 7
+    assert len(steps) == 8
