@@ -83,4 +83,4 @@ def focusImage() -> None:
     """Let the image have the keys, not a text of the panel: a button that is disabled passes its focus on."""
     shown = sliceWidget()
     if shown is not None:
-        shown.sliceView().VTKWidget().setFocus()
+        shown.sliceView().setFocus()

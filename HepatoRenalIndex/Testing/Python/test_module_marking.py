@@ -402,7 +402,7 @@ def test_the_views_are_as_before_when_a_session_ends(scene, marking, study, monk
         mrmlSliceNode=lambda: types.SimpleNamespace(SetOrientation=lambda name: None),
         fitSliceToBackground=lambda: fits.append(composite.GetBackgroundVolumeID()),
         visible=True,
-        sliceView=lambda: types.SimpleNamespace(VTKWidget=lambda: image),
+        sliceView=lambda: image,
     )
     manager = types.SimpleNamespace(
         layoutLogic=lambda: layout, setLayout=node.SetViewArrangement, sliceWidget=lambda name: view
