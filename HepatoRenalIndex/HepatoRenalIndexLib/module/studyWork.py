@@ -85,6 +85,7 @@ class StudyWork:
 
         ``patients`` is a CSV file with the columns image, patient and optionally frame. Returns the study folder.
         """
+        self._requireIdle()
         folder = _folder(folder)
         options = options or StudyOptions()
         if is_study(folder):
@@ -134,7 +135,6 @@ class StudyWork:
         """
         source = _folder(source)
         output = Path(output).absolute() if output else (source.parent if source.is_file() else source) / OUTPUT_NAME
-        self._output = output
         job = {
             "do": "agreement",
             "source": str(source),
@@ -162,11 +162,16 @@ class StudyWork:
             raise InputError(_("There is no such comparison; compute the agreement first."))
         agreementPlots.updatePlots(self.scene, self._values[pair], self._details[pair])
 
+    def _requireIdle(self) -> None:
+        reason = self.whyBusy()
+        if reason:
+            raise InputError(reason)
+
     def _run(self, job: dict, done: str, blocking: bool) -> None:
+        self._requireIdle()
         sentences = []
         self.ended.connect(sentences.append)
-        if job["do"] != "agreement":
-            self._output = None
+        self._output = Path(job["output"]) if job["do"] == "agreement" else None
         self._done, self.message = done, ""
         try:
             self._process.start(_WORK, job, blocking=blocking)

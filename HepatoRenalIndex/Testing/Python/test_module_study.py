@@ -199,14 +199,20 @@ def test_disabled_buttons_say_what_is_missing(application, opened):
     assert "no study in this folder" in ui["studyLabel"].value("text")
 
 
-def test_progress_and_cancel_are_there_while_something_is_done(application, opened, study, monkeypatch):
+def test_progress_and_cancel_are_there_while_something_is_done(application, opened, study, tmp_path, monkeypatch):
     ui, work = application.widgets, opened.logic.study
     opened.logic.parameters().studyFolder = str(study.folder)
-    monkeypatch.setattr(work._process, "start", lambda *arguments, **options: None)
-    monkeypatch.setattr(type(work._process), "isRunning", property(lambda self: self is work._process))
+    started = []
+    monkeypatch.setattr(work._process, "start", lambda *arguments, **options: started.append(arguments))
+    monkeypatch.setattr(
+        type(work._process), "isRunning", property(lambda self: self is work._process and bool(started))
+    )
     ui["agreementButton"].fire("clicked()")
     assert ui["cancelStudyButton"].value("visible") is True and ui["studyProgressBar"].value("visible") is True
     assert ui["agreementButton"].value("enabled") is False
+    with pytest.raises(InputError, match="wait for its end"):  # and what runs stays what it is
+        work.create(tmp_path / "another", [study.folder])
+    assert work._output == study.folder / "agreement"
     work.progressed.emit(0.5, "image 0004")
     assert ui["studyProgressBar"].value("value") == 50
     monkeypatch.undo()
