@@ -69,7 +69,10 @@ def add_parser(commands) -> None:
     _add_create(actions)
     algorithm = _add(actions, "algorithm", "let the algorithm read the images", run_algorithm)
     algorithm.add_argument(
-        "--placement", default=DEFAULT_PLACEMENT, metavar="NAME", help=f"how the ROIs are placed: {_or(PLACEMENTS)}"
+        "--placement",
+        default=DEFAULT_PLACEMENT,
+        metavar="NAME",
+        help=f"how the ROIs are placed: {' or '.join(PLACEMENTS)}",
     )
     algorithm.add_argument("--session", type=int, default=1, metavar="N", help="number of the session (default: 1)")
     add_model_arguments(algorithm)
@@ -259,7 +262,3 @@ def _patients(arguments: argparse.Namespace) -> Patients:
     if not pattern.groups:
         raise InputError("The pattern of the patients needs a group in parentheses around the patient.")
     return Patients(pattern=pattern)
-
-
-def _or(names) -> str:
-    return " or ".join(names)
