@@ -68,10 +68,16 @@ class ReadingView:
 
     def _remember(self, hideGrayLevels: bool) -> None:
         arrangement = _layoutManager().layoutLogic().GetLayoutNode().GetViewArrangement()
-        composite = views.compositeNode()
-        shown = (None, None, None)
-        if composite is not None:
-            shown = composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID(), composite.GetLabelVolumeID()
+        composites = self._scene.GetNodesByClass("vtkMRMLSliceCompositeNode")
+        shown = [
+            (
+                composite,
+                composite.GetBackgroundVolumeID(),
+                composite.GetForegroundVolumeID(),
+                composite.GetLabelVolumeID(),
+            )
+            for composite in composites
+        ]
 
         def restore() -> None:
             if hideGrayLevels:
@@ -79,10 +85,14 @@ class ReadingView:
             if self._scene.IsClosing():
                 return
             layout.setLayout(arrangement)
-            background, foreground, label = (self._scene.GetNodeByID(name or "") for name in shown)
-            if background is not None:
-                views.showVolume(background)
-            slicer.util.setSliceViewerLayers(background=background, foreground=foreground, label=label)
+            for composite, *volumes in shown:
+                background, foreground, label = (
+                    name if self._scene.GetNodeByID(name or "") else None for name in volumes
+                )
+                composite.SetBackgroundVolumeID(background)
+                composite.SetForegroundVolumeID(foreground)
+                composite.SetLabelVolumeID(label)
+            layout.fitImage()
 
         if hideGrayLevels:
             _showDataProbe(False)

@@ -397,6 +397,9 @@ def test_the_views_are_as_before_when_a_session_ends(scene, marking, study, monk
     node.SetViewArrangement(node.SlicerLayoutFourUpView)
     composite = scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
     composite.SetBackgroundVolumeID(volume.GetID())
+    other, another = scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode"), loadSample(scene, "no_kidney")
+    other.SetBackgroundVolumeID(another.GetID())
+    other.SetForegroundVolumeID(volume.GetID())
     view = types.SimpleNamespace(
         mrmlSliceCompositeNode=lambda: composite,
         mrmlSliceNode=lambda: types.SimpleNamespace(SetOrientation=lambda name: None),
@@ -408,6 +411,12 @@ def test_the_views_are_as_before_when_a_session_ends(scene, marking, study, monk
         layoutLogic=lambda: layout, setLayout=node.SetViewArrangement, sliceWidget=lambda name: view
     )
     probe, fits, later, focused = [], [], [], []
+
+    def show_alone(background, foreground, label):
+        for each in (composite, other):
+            each.SetBackgroundVolumeID(background.GetID())
+            each.SetForegroundVolumeID(foreground)
+
     image = types.SimpleNamespace(setFocus=lambda: focused.append(True))
     timer = types.SimpleNamespace(singleShot=lambda delay, call: later.append(call))
     monkeypatch.setitem(sys.modules, "qt", types.SimpleNamespace(QTimer=timer))
@@ -415,7 +424,7 @@ def test_the_views_are_as_before_when_a_session_ends(scene, marking, study, monk
     for name, value in (
         ("mainWindow", lambda: manager),
         ("setDataProbeVisible", probe.append),
-        ("setSliceViewerLayers", lambda background, **rest: composite.SetBackgroundVolumeID(background.GetID())),
+        ("setSliceViewerLayers", show_alone),
     ):
         monkeypatch.setitem(slicer.util.__dict__, name, value)
     reading = ReadingView(scene)
@@ -437,4 +446,5 @@ def test_the_views_are_as_before_when_a_session_ends(scene, marking, study, monk
     reading.leave()
     assert node.GetViewArrangement() == node.SlicerLayoutFourUpView
     assert composite.GetBackgroundVolumeID() == volume.GetID() and probe == [False, True] * hides
+    assert (other.GetBackgroundVolumeID(), other.GetForegroundVolumeID()) == (another.GetID(), volume.GetID())
     layout.SetMRMLScene(None)
