@@ -19,7 +19,8 @@ files written:
   OUT/views.csv           what each view says, and its share
   OUT/frames.csv          what each frame says; probabilities of views and frames are as the network or score gives
                           them, those of estimates.csv are calibrated on subjects that the model had not seen
-  OUT/contributions.csv   what each measurement adds to the estimate of an average training subject
+  OUT/contributions.csv   what each measurement adds to the estimate of an average training subject, which is
+                          fat_percent less their sum
   OUT/maps/SUBJECT/       with --explain: pictures (PNG) and values (NPY) over the images, and a list of them
   OUT/run.json            model, version, device and warnings of the run
 A run that was stopped goes on where it was when it is started again with the same arguments.

@@ -116,7 +116,11 @@ def test_wrong_usage_is_one_sentence_and_the_exit_code_2(cohort, tmp_path, capsy
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--frames", "0"], ["--frames", "some"], ["--set", "folds"], ["--device", "tpu"]]
+    "arguments",
+    [
+        *(["--frames", "0"], ["--frames", "some"], ["--set", "folds"], ["--device", "tpu"]),
+        *(["--seed", "-1"], ["--seed", "4294967296"], ["--seed", "x"]),
+    ],
 )
 def test_arguments_that_cannot_be_are_told_by_the_parser(cohort, tmp_path, arguments):
     with pytest.raises(SystemExit) as caught:
