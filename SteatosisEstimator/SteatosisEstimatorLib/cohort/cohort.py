@@ -95,10 +95,6 @@ class Cohort:
         """The subjects at the positions ``chosen``, in that order."""
         return replace(self, subjects=tuple(self.subjects[int(i)] for i in chosen))
 
-    def with_views(self, *views: View) -> Cohort:
-        """Only the subjects that have every one of ``views``."""
-        return replace(self, subjects=tuple(s for s in self.subjects if set(views) <= set(s.views)))
-
     def with_most_frames(self, most: int | None) -> Cohort:
         """The same with at most so many frames of every clip; all of them for ``None``."""
         subjects = (

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from HepatoRenalIndexLib.commands.measure import progress_bar
+from HepatoRenalIndexLib.commands.measure import progress_bar, seed_argument
 
 from ..recipes.base import Progress
 from ..recipes.registry import RECIPES
@@ -39,7 +39,9 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reference", metavar="KIND", help="MRI-PDFF, H-MRS or biopsy, where the table does not say it"
     )
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of folds and training (default: 0)")
+    parser.add_argument(
+        "--seed", type=seed_argument, default=0, metavar="N", help="seed of folds and training (default: 0)"
+    )
     parser.add_argument(
         "--work",
         type=Path,
@@ -81,13 +83,6 @@ def share_bar() -> Iterator[Progress]:
     """A bar on the terminal for progress that is told as a share of the whole."""
     with progress_bar() as tell:
         yield lambda share, text: tell(min(max(share, 0.0), 1.0) * 1000, 1000, text)
-
-
-def seed(text: str) -> int:
-    """Type of the argument ``--seed``: what NumPy, scikit-learn and PyTorch all take."""
-    if not (text.isascii() and text.isdigit() and int(text) < 2**32):
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 to 4294967295")
-    return int(text)
 
 
 def _setting(text: str) -> tuple[str, Any]:

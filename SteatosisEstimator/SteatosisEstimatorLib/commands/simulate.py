@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from HepatoRenalIndexLib.commands.measure import progress_bar
+from HepatoRenalIndexLib.commands.measure import progress_bar, seed_argument
 
 from ..simulation.scanners import SCANNERS
 from ..simulation.views import VIEWS
 from ..simulation.writing import SMALL_SIZE, write_cohort
-from .shared import seed
 
 
 def add_parser(commands) -> None:
@@ -27,7 +26,7 @@ def add_parser(commands) -> None:
         parser.add_argument(f"--{name}", nargs="+", choices=list(known), metavar="NAME", help=words)
     parser.add_argument("--frames", type=int, default=8, metavar="N", help="frames of each clip (default: 8)")
     parser.add_argument("--reference", default="MRI-PDFF", metavar="KIND", help="MRI-PDFF (default) or H-MRS")
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of the subjects (default: 0)")
+    parser.add_argument("--seed", type=seed_argument, default=0, metavar="N", help="seed of the subjects (default: 0)")
     parser.add_argument("--small", action="store_true", help="small images, quickly computed")
     parser.set_defaults(run=run)
 

@@ -10,13 +10,11 @@ import numpy as np
 from HepatoRenalIndexLib.imaging.image import InputError
 
 from ..evaluation.cross_validation import CrossValidation
+from ..evaluation.metrics import THRESHOLDS
 from ..recipes.base import Outcome
 from ..uncertainty.calibration import FEWEST, FatCalibration, calibrate_fat
 from ..uncertainty.predictive import PredictiveDistribution
 from ..uncertainty.probability import ProbabilityCalibration, calibrate_probability
-
-THRESHOLDS = (5, 10)  # percent fat
-LEVEL = 0.9  # of the interval of an estimate
 
 
 @dataclass(frozen=True)

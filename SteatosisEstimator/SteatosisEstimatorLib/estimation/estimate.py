@@ -9,8 +9,7 @@ print(estimate.fat_percent, estimate.fat_low, estimate.fat_high, estimate.warnin
 from __future__ import annotations
 
 import tempfile
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from HepatoRenalIndexLib.imaging.image import InputError
@@ -19,9 +18,10 @@ from ..bundles.card_text import warnings_of
 from ..bundles.loading import LoadedModel, load_model
 from ..cohort.cohort import Subject
 from ..cohort.vocabulary import ReferenceKind
+from ..evaluation.metrics import INTERVAL_LEVEL
 from ..recipes.base import Job, Prediction, Progress, no_progress
 from ..uncertainty.grades import GradeCutoffs, default_cutoffs
-from .calibration import LEVEL, ModelCalibration
+from .calibration import ModelCalibration
 from .domain import ModelDomain
 from .doubts import doubts_of
 
@@ -69,7 +69,6 @@ class Estimate:
     reference: ReferenceKind
     model: str
     model_sha256: str
-    seconds: float = field(default=0.0, compare=False)
 
 
 def open_model(model: str | Path | None = None) -> Estimator:
@@ -98,7 +97,6 @@ def estimate_subject(
     ``work`` may keep what is expensive to compute; nothing of it is needed afterwards. Raises :class:`InputError` with
     one sentence where the subject cannot be estimated: a view is missing, a file cannot be read.
     """
-    started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         job = Job(work or Path(folder), device=device, progress=progress)
         prediction = estimator.model.fitted.predict(subject, job)
@@ -112,7 +110,7 @@ def estimate_subject(
     grade, grades = "", {}
     if distribution is not None:
         fat = round(min(max(float(outcome.fat_percent), 0.0), 100.0), DIGITS)  # graded as it is shown
-        low, high = distribution.interval(LEVEL)
+        low, high = distribution.interval(INTERVAL_LEVEL)
         low, high = min(low, fat), max(high, fat)  # a model that is off to one side
         if estimator.cutoffs is not None:
             known = {limit: p for limit, p in ((5, p5), (10, p10)) if p is not None}
@@ -136,5 +134,4 @@ def estimate_subject(
         reference=card.reference,
         model=card.name,
         model_sha256=estimator.model.sha256,
-        seconds=time.perf_counter() - started,
     )

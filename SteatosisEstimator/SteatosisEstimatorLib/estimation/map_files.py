@@ -11,7 +11,7 @@ from HepatoRenalIndexLib.files.csv_table import csv_text
 from HepatoRenalIndexLib.files.writing import write_bytes, write_text
 from HepatoRenalIndexLib.pipeline.outputs import write_png
 
-from ..explanation.picture import overlay_values
+from ..explanation.picture import overlay
 from .explained import KIDNEY_EDGE, KIDNEY_ROI, LIVER_EDGE, LIVER_ROI, REGIONS, FrameMap
 
 COLUMNS = ("view", "source", "frame", "method", "quantity", "picture", "values")
@@ -45,7 +45,7 @@ def write_maps(folder: Path, maps: Sequence[FrameMap]) -> None:
 def map_picture(one: FrameMap) -> np.ndarray:
     """uint8 RGB ``(rows, columns, 3)``: the map over its image, nothing beside the scan that could name a patient."""
     if one.method != REGIONS:
-        return overlay_values(one.pixels, one.values)
+        return overlay(one.pixels, one.values)
     picture = np.repeat(one.pixels[..., None], 3, axis=2)
     for value, color in REGION_COLORS.items():
         picture[one.values == value] = color

@@ -13,9 +13,8 @@ from HepatoRenalIndexLib.imaging.problem import error_sentence
 from HepatoRenalIndexLib.imaging.reader import open_ultrasound
 
 from ..cohort.cohort import Cohort, CohortError, CohortImage, Subject, joined
-from ..frames.frame import evenly
+from ..frames.frame import evenly, pixel_digest
 
-DIGITS = 16  # of a shortened digest, hexadecimal
 _SAVE_EVERY = 50  # files
 
 Digests = dict[str, list[list[str]]]  # subject -> for every image of it, a digest for every frame
@@ -38,31 +37,27 @@ def image_digests(cohort: Cohort, memory: Path, progress: Callable[[float], None
             key = _key(image)
             if key not in known:
                 try:
-                    known[key] = digests_of(image)
+                    known[key] = _digests_of(image)
                     fresh += 1
                 except Exception as error:
                     problems.append(f"Line {image.line}: {image.source}: {error_sentence(error, 'Reading')}")
                     known[key] = []
                 if fresh % _SAVE_EVERY == _SAVE_EVERY - 1:
-                    _write(memory, known, problems)
+                    _write(memory, known)
             own.append(known[key])
             done += 1
             progress(done / total)
     if problems:
         raise CohortError(joined(problems))
     if fresh:
-        _write(memory, known, problems)
+        _write(memory, known)
     return digests
 
 
-def digests_of(image: CohortImage, most: int | None = None) -> list[str]:
-    """A shortened digest of every frame of a file, of at most ``most`` of them. Raises what reading it raises."""
-    found = []
+def _digests_of(image: CohortImage) -> list[str]:
+    """A shortened digest of every frame of a file that is used. Raises what reading it raises."""
     with open_ultrasound(image.path, image.source) as file:
-        limits = [limit for limit in (most, image.most_frames) if limit is not None]
-        for index in evenly(file.frame_count, min(limits, default=None)):
-            found.append(_digest(file.frame(index).pixels))
-    return found
+        return [_digest(file.frame(index).pixels) for index in evenly(file.frame_count, image.most_frames)]
 
 
 def refuse_shared_images(cohort: Cohort, digests: Digests) -> None:
@@ -91,8 +86,7 @@ def refuse_shared_images(cohort: Cohort, digests: Digests) -> None:
 def _digest(pixels: np.ndarray) -> str:
     if pixels.size == 0 or pixels.min() == pixels.max():
         return ""  # blank frames of different people are alike
-    content = repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()
-    return hashlib.sha256(content).hexdigest()[:DIGITS]
+    return pixel_digest(pixels)
 
 
 def _key(image: CohortImage) -> str:
@@ -109,7 +103,7 @@ def _read(memory: Path) -> dict[str, list[str]]:
     return known if isinstance(known, dict) else {}
 
 
-def _write(memory: Path, known: dict[str, list[str]], problems: list[str]) -> None:
+def _write(memory: Path, known: dict[str, list[str]]) -> None:
     memory.parent.mkdir(parents=True, exist_ok=True)
     write_text(memory, json.dumps({key: frames for key, frames in known.items() if frames}))
 

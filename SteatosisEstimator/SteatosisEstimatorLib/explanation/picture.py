@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from .maps import Explanation
-
 STRONGEST = 0.65  # opacity of the largest magnitude: the tissue stays visible
 # Black body colors for evidence for fat, blue ones against it: positions 0..1 and RGB
 _POSITIVE = np.array([[120, 0, 0], [230, 60, 0], [255, 170, 0], [255, 255, 120]], dtype=float)
 _NEGATIVE = np.array([[0, 20, 120], [0, 90, 220], [60, 180, 255], [190, 240, 255]], dtype=float)
 
 
-def overlay(pixels: np.ndarray, explanation: Explanation) -> np.ndarray:
-    """uint8 RGB ``(rows, columns, 3)``: the gray image, colored and more opaque the larger the map's magnitude."""
-    return overlay_values(pixels, explanation.scaled)
-
-
-def overlay_values(pixels: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """:func:`overlay` for the values -1..1 of a map."""
+def overlay(pixels: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """uint8 RGB ``(rows, columns, 3)``: the gray image, colored and more opaque the larger the magnitude of the map,
+    whose ``values`` are -1..1."""
     size = np.abs(values)
     color = np.where((values >= 0)[..., None], _colors(size, _POSITIVE), _colors(size, _NEGATIVE))
     opacity = (STRONGEST * size)[..., None]

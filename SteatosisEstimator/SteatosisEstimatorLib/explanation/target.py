@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from ..cohort.vocabulary import View
 from ..frames.crop import Crop
 from ..frames.frame import Frame
 
@@ -37,10 +36,3 @@ class ExplanationTarget:
     quantity: str
     pooled_linear: bool = False
     linear_weights: Any = None
-
-
-class Explainable(Protocol):
-    """A trained variant that can be explained."""
-
-    def explanation_target(self, frames: dict[View, Frame]) -> ExplanationTarget:
-        """For one frame of each view that the variant takes."""

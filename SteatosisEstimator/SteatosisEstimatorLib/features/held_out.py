@@ -6,25 +6,19 @@ would be flattered; so images are known again by their pixels and given to the n
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 from HepatoRenalIndexLib.geometry.scan import ScanGeometry
 from HepatoRenalIndexLib.imaging.image import InputError, UltrasoundImage
 from HepatoRenalIndexLib.inference.bundle import default_bundle, load_fold_segmenter, load_segmenter
 from HepatoRenalIndexLib.measurement.organs import OrganMasks, Segmenter
 
+from ..frames.frame import pixel_digest
+
 TRAINING_IMAGES = "configs/training_images.json"
 KEY = "sha256_16_of_folds"
-
-
-def pixel_digest(pixels: np.ndarray) -> str:
-    """The first 16 hexadecimal digits of the SHA-256 of shape and pixels."""
-    pixels = np.ascontiguousarray(pixels)
-    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()[:16]
 
 
 def training_folds(bundle: Path | None = None) -> dict[str, int]:

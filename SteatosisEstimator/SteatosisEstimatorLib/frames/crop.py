@@ -25,10 +25,6 @@ class Crop:
     def height(self) -> int:
         return self.y1 - self.y0
 
-    def shifted(self, x: int, y: int = 0) -> Crop:
-        """The box moved by ``x`` pixels to the right and ``y`` down."""
-        return Crop(self.x0 + x, self.y0 + y, self.x1 + x, self.y1 + y)
-
     def cut(self, pixels: np.ndarray) -> np.ndarray:
         """The pixels ``[y, x]`` in the box; what lies beyond the image is 0."""
         rows, columns = pixels.shape

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from HepatoRenalIndexLib.geometry.spacing import Calibration
 from HepatoRenalIndexLib.imaging.image import InputError, UltrasoundImage
 from HepatoRenalIndexLib.imaging.reader import open_ultrasound
 
-from ..cohort.cohort import CohortImage, Subject
+from ..cohort.cohort import CohortImage
 from ..cohort.vocabulary import View
 
 
@@ -29,12 +29,6 @@ class Frame:
     count: int  # frames of the file
     image: UltrasoundImage
     geometry: ScanGeometry
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of shape and pixels: the same image is the same whatever its file is called."""
-        pixels = np.ascontiguousarray(self.image.pixels)
-        return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
 
     def calibration(self) -> Calibration:
         """Millimeters per pixel, by the header or the ruler in the image."""
@@ -69,12 +63,6 @@ def frames_of(subject: str, image: CohortImage, most: int | None = None) -> Iter
         raise InputError(f"{image.source}: {error}") from None
 
 
-def frames_of_subject(subject: Subject, views: Sequence[View], most: int | None = None) -> Iterator[Frame]:
-    """The frames of all images of ``views``, in the order of the cohort."""
-    for image in subject.of_view(*views):
-        yield from frames_of(subject.name, image, most)
-
-
 def evenly(count: int, most: int | None) -> list[int]:
     """All of ``range(count)``, or ``most`` of it evenly spaced with both ends (the middle one for 1)."""
     if most is None or count <= most:
@@ -84,3 +72,9 @@ def evenly(count: int, most: int | None) -> list[int]:
     if most == 1:
         return [count // 2]
     return sorted({int(i) for i in np.linspace(0, count - 1, most).round()})
+
+
+def pixel_digest(pixels: np.ndarray) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of shape and pixels, whatever the file is called."""
+    pixels = np.ascontiguousarray(pixels)
+    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()[:16]

@@ -13,7 +13,6 @@ _MODULES = {
     "cnn5-clip": "cnn5_clip",
 }
 RECIPES = tuple(_MODULES)
-DEFAULT_RECIPE = "liver-kidney-default"
 
 
 def get_recipe(name: str) -> Recipe:

@@ -33,7 +33,6 @@ class ViewScene:
     anatomy: AnatomyParameters
     depth_mm: float
     intercostal: bool
-    clip: bool = False  # of this view a clip is taken
 
 
 def _kidney(subject: Subject, **place: float) -> KidneyParameters:
@@ -135,7 +134,6 @@ def _with_kidney(
     x: tuple[float, float],
     tilt: tuple[float, float],
     intercostal: bool,
-    clip: bool = False,
 ) -> ViewScene:
     """Longitudinal view of the right lobe on the right kidney, head on the left."""
     wall = subject.wall_mm
@@ -168,7 +166,7 @@ def _with_kidney(
         bowel_gas=bool(rng.random() < 0.25),
     )
     depth = kidney.y + kidney.half_thickness + 0.4 * kidney.half_length * abs(np.sin(kidney.tilt))
-    return ViewScene(anatomy, depth_mm=float(depth + rng.uniform(18, 32)), intercostal=intercostal, clip=clip)
+    return ViewScene(anatomy, depth_mm=float(depth + rng.uniform(18, 32)), intercostal=intercostal)
 
 
 def _kidney_liver(subject: Subject, rng: np.random.Generator) -> ViewScene:
@@ -190,7 +188,6 @@ def _hr(subject: Subject, rng: np.random.Generator) -> ViewScene:
         x=(-38, -12),
         tilt=(0.05, 0.45),
         intercostal=bool(rng.random() < 0.5),
-        clip=True,
     )
 
 
@@ -305,7 +302,7 @@ def _ar(subject: Subject, rng: np.random.Generator) -> ViewScene:
         half_width=float(subject.size * rng.uniform(98, 116)),
         portal_veins=int(rng.integers(2, 5)),
     )
-    return ViewScene(anatomy, depth_mm=float(far + rng.uniform(14, 26)), intercostal=False, clip=True)
+    return ViewScene(anatomy, depth_mm=float(far + rng.uniform(14, 26)), intercostal=False)
 
 
 VIEWS: dict[str, Callable[[Subject, np.random.Generator], ViewScene]] = {

@@ -99,16 +99,3 @@ def default_cutoffs(reference: ReferenceKind) -> GradeCutoffs | None:
     """The published cut-offs of a reference method; ``None`` where the method is not stated: no grade can be given."""
     name = _DEFAULTS.get(reference)
     return PUBLISHED_CUTOFFS[name] if name else None
-
-
-def cutoffs_named(text: str, reference: ReferenceKind) -> GradeCutoffs:
-    """The published cut-offs of a name, which must be of the ``reference`` that the fat percentages are in."""
-    if text not in PUBLISHED_CUTOFFS:
-        names = ", ".join(PUBLISHED_CUTOFFS)
-        raise InputError(f"There are no grade cut-offs {text!r}; choose one of {names}.")
-    cutoffs = PUBLISHED_CUTOFFS[text]
-    if cutoffs.reference is not reference:
-        raise InputError(
-            f"The grade cut-offs {text} are for {cutoffs.reference.value}, the fat percentages are {reference.value}."
-        )
-    return cutoffs

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -15,39 +14,28 @@ from .calibration import one_row_a_subject
 from .values import checked_header, number, number_list
 
 KIND = "probability calibration"
+METHOD = "Platt"
 FEWEST = 3
 _SMALLEST = 1e-6  # probabilities of the classifier nearer to 0 or 1 count as this
 _LARGEST_COEFFICIENT = 1e4
 
 
-class ProbabilityMethod(str, Enum):  # noqa: UP042 as every enumeration of the library
-    """How outputs become probabilities."""
-
-    PLATT = "Platt"  # two parameters: right for few subjects
-    ISOTONIC = "isotonic"  # any rising curve: needs some hundreds of subjects
-
-
 @dataclass(frozen=True)
 class ProbabilityCalibration:
-    """A rising curve from the classifier's probability to a calibrated one.
+    """A rising curve from the classifier's probability to a calibrated one: linear on the logit.
 
-    For PLATT ``knots`` is (slope, intercept) on the logit; for ISOTONIC float64 ``(2, knots)``, classifier's and
-    calibrated probability. No result is nearer to 0 or 1 than 0.5 / (``subjects`` + 1): that many cannot show more.
+    No result is nearer to 0 or 1 than 0.5 / (``subjects`` + 1): that many cannot show more.
     """
 
-    method: ProbabilityMethod
-    knots: np.ndarray
+    slope: float
+    intercept: float
     subjects: int
 
     def predict(self, probability: float) -> float:
         """The calibrated probability. :class:`InputError` where the classifier's is none."""
         if not 0 <= probability <= 1:  # also NaN
             raise InputError("The model gave no probability between 0 and 1; it cannot be calibrated.")
-        if self.method is ProbabilityMethod.PLATT:
-            slope, intercept = self.knots
-            value = special.expit(slope * _logit(probability) + intercept)
-        else:
-            value = np.interp(probability, self.knots[0], self.knots[1])
+        value = special.expit(self.slope * _logit(probability) + self.intercept)
         least = 0.5 / (self.subjects + 1)
         return float(np.clip(value, least, 1 - least))
 
@@ -56,8 +44,8 @@ class ProbabilityCalibration:
         return {
             "kind": KIND,
             "version": 1,
-            "method": self.method.value,
-            "knots": self.knots.ravel().tolist(),
+            "method": METHOD,
+            "knots": [self.slope, self.intercept],
             "subjects": self.subjects,
         }
 
@@ -65,33 +53,25 @@ class ProbabilityCalibration:
     def from_json(cls, values: Any) -> ProbabilityCalibration:
         """What :meth:`to_json` gave. Raises :class:`InputError` for anything else."""
         values = checked_header(values, KIND, ("method", "knots", "subjects"))
-        if values["method"] not in [method.value for method in ProbabilityMethod]:
+        if values["method"] != METHOD:
             raise InputError(f"The {KIND} of the model names an unknown method; use a newer version or another model.")
-        method = ProbabilityMethod(values["method"])
         knots = number_list(values["knots"], KIND, "knots", 2, _LARGEST_COEFFICIENT)
         subjects = int(number(values["subjects"], KIND, "number of subjects", 1e9))
-        if method is ProbabilityMethod.PLATT:
-            sound = knots.size == 2 and knots[0] >= 0
-        else:
-            sound = knots.size % 2 == 0
-            knots = knots.reshape(2, -1) if sound else knots
-            sound = sound and (np.diff(knots) >= 0).all() and knots.min() >= 0 and knots.max() <= 1
-        if not sound or subjects < FEWEST:
+        if knots.size != 2 or knots[0] < 0 or subjects < FEWEST:
             raise InputError(f"The {KIND} of the model is not a rising curve; the model is damaged, fetch it again.")
-        return cls(method, knots, subjects)
+        return cls(*map(float, knots), subjects)
 
 
 def calibrate_probability(
     probability: Sequence[float],
     fatty: Sequence[bool],
     subjects: Sequence[str],
-    method: ProbabilityMethod = ProbabilityMethod.PLATT,
 ) -> ProbabilityCalibration:
     """Learn from the ``probability`` that models gave to subjects they had not seen, and whether these were ``fatty``.
 
-    PLATT fits a logistic curve on the logit of the probability to targets drawn in from 0 and 1 (Platt J. Advances in
+    A logistic curve on the logit of the probability is fitted to targets drawn in from 0 and 1 (Platt J. Advances in
     Large Margin Classifiers 1999:61-74), its slope not negative: a classifier that is worse than chance gets the
-    prevalence. ISOTONIC is the rising step function of least squares (Zadrozny B, Elkan C. KDD 2002:694-699).
+    prevalence. Two parameters are right for few subjects.
 
     Raises :class:`InputError` for a subject named twice, values that are no probabilities, subjects all on one side.
     """
@@ -101,15 +81,15 @@ def calibrate_probability(
     positive = truth > 0.5
     if positive.all() or not positive.any():
         raise InputError("All subjects lie on one side of the threshold; a probability cannot be calibrated on them.")
-    knots = _platt(probability, positive) if method is ProbabilityMethod.PLATT else _isotonic(probability, positive)
-    return ProbabilityCalibration(method, knots, probability.size)
+    return ProbabilityCalibration(*_platt(probability, positive), probability.size)
 
 
 def _logit(probability):
     return special.logit(np.clip(probability, _SMALLEST, 1 - _SMALLEST))
 
 
-def _platt(probability: np.ndarray, positive: np.ndarray) -> np.ndarray:
+def _platt(probability: np.ndarray, positive: np.ndarray) -> tuple[float, float]:
+    """Slope and intercept."""
     count = int(positive.sum())
     target = np.where(positive, (count + 1) / (count + 2), 1 / (positive.size - count + 2))
     x = _logit(probability)
@@ -122,10 +102,4 @@ def _platt(probability: np.ndarray, positive: np.ndarray) -> np.ndarray:
     start = np.array([1.0, 0.0])
     limits = [(0.0, _LARGEST_COEFFICIENT), (-_LARGEST_COEFFICIENT, _LARGEST_COEFFICIENT)]
     result = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", bounds=limits, options={"ftol": 1e-14})
-    return result.x
-
-
-def _isotonic(probability: np.ndarray, positive: np.ndarray) -> np.ndarray:
-    x, inverse, counts = np.unique(probability, return_inverse=True, return_counts=True)
-    share = np.bincount(inverse, weights=positive) / counts
-    return np.stack([x, optimize.isotonic_regression(share, weights=counts).x])
+    return float(result.x[0]), float(result.x[1])

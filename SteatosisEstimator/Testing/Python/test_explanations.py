@@ -140,7 +140,7 @@ def test_an_unknown_method_is_refused(target):
 def test_the_overlay_colors_only_where_the_map_says_something(target):
     (found,) = explain(target, "cam")
     pixels = target.inputs[0].frame.image.pixels
-    picture = overlay(pixels, found)
+    picture = overlay(pixels, found.scaled)
     empty = found.values == 0
     assert (picture[empty] == pixels[empty][:, None]).all()
     assert (np.ptp(picture[BRIGHT].reshape(-1, 3).astype(int), axis=1) > 30).mean() > 0.8

@@ -24,16 +24,17 @@ from SteatosisEstimatorLib.cohort.cohort import Cohort, CohortImage, Subject
 from SteatosisEstimatorLib.cohort.vocabulary import ReferenceKind, View
 from SteatosisEstimatorLib.estimation.estimate import estimate_subject, open_model
 from SteatosisEstimatorLib.features.catalog import FEATURES, Sign
-from SteatosisEstimatorLib.features.held_out import HeldOutSegmenter, pixel_digest, training_folds
+from SteatosisEstimatorLib.features.held_out import HeldOutSegmenter, training_folds
+from SteatosisEstimatorLib.frames.frame import pixel_digest
 from SteatosisEstimatorLib.recipes.base import Job, RecipeError
 from SteatosisEstimatorLib.recipes.liver_kidney_default.recipe import choose_signs
 from SteatosisEstimatorLib.recipes.liver_kidney_default.score import SignScore, fit_score
 from SteatosisEstimatorLib.recipes.liver_kidney_default.settings import ALL_SIGNS, THREE_SIGNS, VARIANTS
-from SteatosisEstimatorLib.recipes.registry import DEFAULT_RECIPE, get_recipe
+from SteatosisEstimatorLib.recipes.registry import get_recipe
 
 REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "byra2018"
 NAMES = [name for names in THREE_SIGNS.values() for name in names]
-RECIPE = get_recipe(DEFAULT_RECIPE)
+RECIPE = get_recipe("liver-kidney-default")
 
 
 def made_up(count: int = 30, noise: float = 0.5, seed: int = 0) -> tuple[list[dict[str, float]], np.ndarray]:
@@ -321,7 +322,7 @@ def test_every_image_of_every_patient_is_known_to_the_segmentation():
 
 def test_the_shipped_model_says_what_it_is_and_how_good_out_of_fold():
     card = open_model().model.card
-    assert (card.name, card.recipe, card.variant) == ("LiverKidneyFat", DEFAULT_RECIPE, RECIPE.variants[0])
+    assert (card.name, card.recipe, card.variant) == ("LiverKidneyFat", RECIPE.name, RECIPE.variants[0])
     assert card.reference is ReferenceKind.BIOPSY and card.trained_on.subjects == 40
     figures = {figure.metric: figure for figure in card.figures}
     assert figures["auc_5"].value >= 0.96 and figures["spearman"].value >= 0.80

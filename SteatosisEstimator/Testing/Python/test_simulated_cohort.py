@@ -14,7 +14,6 @@ from PIL import Image
 from SteatosisEstimatorLib.cohort.reading import read_cohort
 from SteatosisEstimatorLib.cohort.vocabulary import ReferenceKind, View
 from SteatosisEstimatorLib.simulation import writing
-from SteatosisEstimatorLib.simulation.__main__ import main
 from SteatosisEstimatorLib.simulation.scanners import SCANNERS
 from SteatosisEstimatorLib.simulation.subjects import make_subjects
 from SteatosisEstimatorLib.simulation.views import VIEWS
@@ -173,15 +172,3 @@ def test_other_arguments_replace_a_simulated_cohort(tmp_path, monkeypatch):
     after = _digests(tmp_path)
     assert after["S001/liver.png"] != before["S001/liver.png"]
     assert read_cohort(tmp_path / COHORT_FILE).names == ("S001",)
-
-
-def test_the_cohort_can_be_written_from_the_command_line(tmp_path, capsys):
-    small = ["--subjects", "1", "--views", "liver", "--scanners", "sector-a", "--small"]
-    assert main([str(tmp_path / "out"), *small]) == 0
-    assert read_cohort(tmp_path / "out" / COHORT_FILE).subjects[0].scanner == "sector-a"
-    assert main([str(tmp_path / "out"), "--subjects", "0"]) == 2
-    (tmp_path / "file").write_text("in the way", encoding="utf-8")
-    assert main([str(tmp_path / "file" / "out"), *small]) == 2
-    errors = capsys.readouterr().err.splitlines()
-    assert len(errors) == 2
-    assert str(tmp_path) not in "".join(errors)

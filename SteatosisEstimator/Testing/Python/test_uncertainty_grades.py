@@ -8,7 +8,6 @@ from SteatosisEstimatorLib.uncertainty.grades import (
     GRADES,
     PUBLISHED_CUTOFFS,
     GradeCutoffs,
-    cutoffs_named,
     default_cutoffs,
 )
 from SteatosisEstimatorLib.uncertainty.predictive import PredictiveDistribution
@@ -60,16 +59,13 @@ def test_probabilities_of_the_grades_do_not_contradict_those_of_5_and_10_percent
     assert at_five["S0"] == pytest.approx(1 - 0.9)
 
 
-def test_every_published_cutoff_has_a_name_and_a_source():
-    for name, cutoffs in PUBLISHED_CUTOFFS.items():
-        assert cutoffs_named(name, cutoffs.reference) is cutoffs
+def test_every_reference_method_has_the_cutoffs_of_its_own():
+    assert default_cutoffs(ReferenceKind.NOT_STATED) is None
+    for cutoffs in PUBLISHED_CUTOFFS.values():
+        assert default_cutoffs(cutoffs.reference) is cutoffs
 
 
-def test_cutoffs_of_another_reference_or_out_of_order_are_refused():
-    with pytest.raises(InputError, match="are for H-MRS, the fat percentages are biopsy"):
-        cutoffs_named("karlas2014", ReferenceKind.BIOPSY)
-    with pytest.raises(InputError, match="no grade cut-offs 'mine'"):
-        cutoffs_named("mine", ReferenceKind.BIOPSY)
+def test_cutoffs_out_of_order_or_without_a_source_are_refused():
     with pytest.raises(InputError, match="must rise"):
         GradeCutoffs(ReferenceKind.BIOPSY, (5.0, 4.0, 66.0), (True, False, False), "protocol")
     with pytest.raises(InputError, match="need their source"):

@@ -88,8 +88,9 @@ def _fit_view(rows: ViewRows, settings: ResNet50Settings, job: Job) -> dict[str,
     outputs = {}
     for number, name in enumerate(OUTPUTS):
         file = job.cache / f"{name}-{identity[:32]}.safetensors"
-        fitted = _read(file) if file.is_file() else fit_output(rows, name, settings, job.seed)
-        if fitted is not None:
+        if file.is_file():
+            outputs[name] = _read(file)
+        elif (fitted := fit_output(rows, name, settings, job.seed)) is not None:
             _write(file, fitted)
             outputs[name] = fitted
         job.progress(0.8 + 0.2 * (number + 1) / len(OUTPUTS), f"grid search of {name}")

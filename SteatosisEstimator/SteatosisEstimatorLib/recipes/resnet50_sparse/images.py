@@ -11,7 +11,7 @@ import numpy as np
 from ...cohort.cohort import Subject
 from ...cohort.vocabulary import View
 from ...frames.choosing import choose_frames, first_view
-from ...frames.crop import resize, scan_crop, scan_pixels
+from ...frames.crop import Crop, resize, scan_crop, scan_pixels
 from ...frames.frame import Frame
 from .settings import PAPER_VIEWS, ResNet50Settings
 
@@ -55,7 +55,7 @@ def scan_image(frame: Frame, settings: ResNet50Settings) -> ScanImage:
     pixels = scan_pixels(frame.image.pixels, frame.geometry) if settings.blacken_outside else frame.image.pixels
     box = scan_crop(frame.geometry)
     margin = max(abs(shift) for shift in settings.shifts_px)
-    wide = type(box)(box.x0 - margin, box.y0, box.x1 + margin, box.y1)
+    wide = Crop(box.x0 - margin, box.y0, box.x1 + margin, box.y1)
     return ScanImage(frame.view, frame.source, frame.index, np.ascontiguousarray(wide.cut(pixels)), margin)
 
 
