@@ -12,7 +12,7 @@ from ..agreement.report import analyze_table
 from ..statistics.icc import IccForm
 from ..study.collect import study_answers
 from ..study.definition import open_study
-from .measure import progress_bar
+from .measure import progress_bar, seed_argument
 
 MOST_LEFT_OUT = 20  # that are said one by one
 
@@ -64,7 +64,9 @@ def add_parser(commands) -> None:
         metavar="FORM",
         help=f"intraclass correlation: {', '.join(form.value for form in IccForm)} (default: {default.value})",
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap over patients (default: 0)")
+    parser.add_argument(
+        "--seed", type=seed_argument, default=0, metavar="N", help="seed of the bootstrap over patients (default: 0)"
+    )
     parser.set_defaults(run=run)
 
 

@@ -164,3 +164,10 @@ def frames_argument(text: str) -> str | int:
     if text.isdecimal():
         return int(text)
     raise argparse.ArgumentTypeError(f"{text} is not all, first, or the number of a frame counted from 0")
+
+
+def seed_argument(text: str) -> int:
+    """What every random generator takes: a whole number of 32 bits."""
+    if text.isascii() and text.isdigit() and int(text) < 2**32:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 to 4294967295")

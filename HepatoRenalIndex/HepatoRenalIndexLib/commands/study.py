@@ -19,7 +19,7 @@ from ..study.files import check_session
 from ..study.importing import ENTRIES, import_table, read_mapping
 from ..study.merging import merge
 from .agreement import print_left_out
-from .measure import add_model_arguments, frames_argument, progress_bar, spacing_argument
+from .measure import add_model_arguments, frames_argument, progress_bar, seed_argument, spacing_argument
 
 EPILOG = """\
 files of a study, described in docs/reader-study.md:
@@ -100,7 +100,9 @@ def _add_create(actions) -> None:
     parser = _add(actions, "create", "make a study of images", run_create)
     parser.add_argument("input", nargs="+", type=Path, metavar="INPUT", help="images, or folders with all they hold")
     parser.add_argument("--name", default="", help="name of the study (default: that of its folder)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the order of the images (default: 0)")
+    parser.add_argument(
+        "--seed", type=seed_argument, default=0, metavar="N", help="seed of the order of the images (default: 0)"
+    )
     parser.add_argument(
         "--roi-mm", type=float, default=DEFAULT_ROI_MM, metavar="MM", help="side of the ROIs (default: 15)"
     )

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..validation.run import ValidationOptions, validate
-from .measure import add_model_arguments, progress_bar
+from .measure import add_model_arguments, progress_bar, seed_argument
 
 
 def add_parser(commands) -> None:
@@ -20,7 +20,9 @@ def add_parser(commands) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("validation"), metavar="OUT", help="folder for the report"
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of every bootstrap and phantom (default: 0)")
+    parser.add_argument(
+        "--seed", type=seed_argument, default=0, metavar="N", help="seed of every bootstrap and phantom (default: 0)"
+    )
     add_model_arguments(parser)
     parser.set_defaults(run=run)
 

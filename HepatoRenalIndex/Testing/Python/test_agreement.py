@@ -243,3 +243,10 @@ def test_the_real_readers_agree_as_their_values_say():
         }
     both = [(v, values["2", p, f]) for (s, p, f), v in values.items() if s == "1" and ("2", p, f) in values]
     assert within.icc.value == pytest.approx(icc(both, IccForm.TWO_WAY_RANDOM_SINGLE).value)
+
+
+@pytest.mark.parametrize("seed", ["-1", "4294967296", "1.5", "x"])
+def test_a_seed_that_cannot_be_is_told_by_the_parser(study, tmp_path, capsys, seed):
+    with pytest.raises(SystemExit) as caught:
+        main(["agreement", str(study), "-o", str(tmp_path / "out"), "--seed", seed])
+    assert caught.value.code == 2 and "is not a whole number from 0 to 4294967295" in capsys.readouterr().err
