@@ -23,7 +23,6 @@ KIND_ATTRIBUTE = "SteatosisEstimator.Table"
 INPUT_COLUMN, MODEL_COLUMN = "input_sha256", "model"
 _PERCENT = ("%", "percent")
 _SHARE = ("1", "no units")
-_SECONDS = ("s", "second")
 _TEXTS = frozenset(
     (
         *("subject", "status", "message", "grade", "reference", "views", "flags", "model", "model_sha256", "version"),
@@ -33,7 +32,6 @@ _TEXTS = frozenset(
 _UNITS = {
     **dict.fromkeys(("fat_percent", "fat_low", "fat_high", "adds_percent"), _PERCENT),
     **dict.fromkeys(("p_fatty_5", "p_fatty_10", "p_S0", "p_S1", "p_S2", "p_S3", "weight"), _SHARE),
-    "seconds": _SECONDS,
 }
 _DESCRIPTIONS = {
     "subject": "Name of the subject",
@@ -59,7 +57,6 @@ _DESCRIPTIONS = {
     "frames": "Frames that the estimate rests on",
     "recipe": "System that was trained",
     "variant": "Variant of the system",
-    "seconds": "Time that the estimate took",
     "view": "View that the image shows",
     "weight": "Share of the view in the estimate",
     "source": "Image or clip",

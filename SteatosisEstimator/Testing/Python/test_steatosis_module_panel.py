@@ -81,7 +81,7 @@ def _pretend_estimate(widget):
     grades = {"grade": "S1", "grade_cutoffs": "5/33/66", "p_S0": 0.2, "p_S1": 0.7, "p_S2": 0.08, "p_S3": 0.02}
     row = dict.fromkeys(COLUMNS["estimates"], "") | numbers | grades | {"subject": "subject", "status": "ok"}
     row |= {"message": "The scanner X is none of those trained on: Y.", "flags": "outside_scanner", "frames": 9}
-    row |= {"model": "LiverKidneyFat", "seconds": 1.0}
+    row |= {"model": "LiverKidneyFat"}
     outcome = {name: numbers[name] for name in ("fat_percent", "p_fatty_5", "p_fatty_10")}
 
     def start(subject, images, settings, blocking):
