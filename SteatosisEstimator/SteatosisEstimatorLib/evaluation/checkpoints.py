@@ -41,15 +41,15 @@ def write_fold(path: Path, result: FoldResult) -> None:
 
 
 def read_fold(path: Path) -> FoldResult | None:
-    """What :func:`write_fold` wrote, ``None`` without it."""
+    """What :func:`write_fold` wrote, ``None`` for anything else."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        held_out = tuple(
+            HeldOut(**{**entry, "prediction": prediction_from(entry["prediction"])}) for entry in values["held_out"]
+        )
+        return FoldResult(**{**values, "held_out": held_out})
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    held_out = tuple(
-        HeldOut(**{**entry, "prediction": prediction_from(entry["prediction"])}) for entry in values["held_out"]
-    )
-    return FoldResult(**{**values, "held_out": held_out})
 
 
 def prediction_from(values: dict[str, Any] | None) -> Prediction | None:

@@ -163,7 +163,10 @@ def fit_score(
     any. Raises :class:`RecipeError` for fewer than 5 subjects, equal fat in all of them, or no usable feature.
     """
     if len(rows) < FEWEST:
-        raise RecipeError(f"liver-kidney-default needs at least {FEWEST} subjects that can be measured to train on.")
+        raise RecipeError(
+            f"liver-kidney-default is trained on at least {FEWEST} subjects that can be measured, not counting those "
+            "that it is judged by; give more."
+        )
     if np.ptp(fat_percent) == 0:
         raise RecipeError("All subjects have the same fat percentage; there is nothing to learn from them.")
     scales = {}
