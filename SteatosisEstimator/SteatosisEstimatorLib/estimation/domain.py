@@ -73,7 +73,7 @@ def describe_view(subject: Subject, view: View) -> list[ImageDescription]:
     found = []
     for position in chosen:
         calibration = None
-        for frame in frames_of(subject.name, images[position], max(1, FRAMES // len(chosen))):
+        for frame in frames_of(images[position], max(1, FRAMES // len(chosen))):
             calibration = calibration or frame.calibration()  # one for a clip
             description = describe(frame.image, frame.geometry, calibration)
             found.append(replace(description, scanner=description.scanner or subject.scanner))

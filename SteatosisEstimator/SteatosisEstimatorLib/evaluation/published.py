@@ -132,7 +132,7 @@ def _cnn5() -> tuple[PublishedFigure, ...]:
     return tuple(figures)
 
 
-def _default(variant: str = "") -> tuple[PublishedFigure, ...]:
+def _default(variant: str) -> tuple[PublishedFigure, ...]:
     table = "Byra et al. 2018, 55 patients: comparable on their images only"
     return (
         PublishedFigure(table, "CNN (Inception-ResNet-v2)", "AUC", variant, "auc_5", 0.977),

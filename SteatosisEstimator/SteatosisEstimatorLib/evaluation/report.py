@@ -16,7 +16,7 @@ from HepatoRenalIndexLib.validation.markdown import number
 from ..bundles.card import CohortFacts
 from ..bundles.card_text import RESEARCH_ONLY
 from ..cohort.vocabulary import ReferenceKind
-from ..uncertainty.grades import GRADES, GradeCutoffs
+from ..uncertainty.grades import GRADES
 from .comparisons import ComparisonRow
 from .cross_validation import CrossValidation
 from .metrics import THRESHOLDS, MetricRow, find, score_of
@@ -43,7 +43,6 @@ class Evaluation:
     seed: int
     settings: dict
     backbone: str
-    cutoffs: GradeCutoffs | None
     results: tuple[CrossValidation, ...]
     metrics: tuple[MetricRow, ...]
     comparisons: tuple[ComparisonRow, ...]

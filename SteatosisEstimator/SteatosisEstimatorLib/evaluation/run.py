@@ -127,7 +127,6 @@ def _evaluation(
         seed=job.seed,
         settings=finite(asdict(settings)),
         backbone=backbone_words(recipe, job),
-        cutoffs=cutoffs,
         results=tuple(results),
         metrics=tuple(metrics),
         comparisons=tuple(compare_variants(results, protocol.bootstrap, job.seed)),

@@ -73,10 +73,9 @@ def _other_placements(result: FrameResult, settings: MeasurementSettings) -> dic
     return found
 
 
-def median_features(frames: Iterable[FrameFeatures | dict[str, float]]) -> dict[str, float]:
+def median_features(frames: Iterable[dict[str, float]]) -> dict[str, float]:
     """Median of every feature over the frames that have it; empty where no frame was measured."""
-    rows = [frame.values if isinstance(frame, FrameFeatures) else frame for frame in frames]
-    rows = [row for row in rows if row]
+    rows = [row for row in frames if row]
     if not rows:
         return {}
     names = sorted({name for row in rows for name in row}, key=list(FEATURES).index)

@@ -21,9 +21,9 @@ def choose_frames(subject: Subject, view: View, most: int) -> list[Frame]:
     """
     images = subject.of_view(view)
     if most <= len(images):
-        return [frame for i in evenly(len(images), most) for frame in frames_of(subject.name, images[i], 1)]
+        return [frame for i in evenly(len(images), most) for frame in frames_of(images[i], 1)]
     share = -(-most // len(images)) if images else 0
-    frames = [frame for image in images for frame in frames_of(subject.name, image, share)]
+    frames = [frame for image in images for frame in frames_of(image, share)]
     return [frames[i] for i in evenly(len(frames), most)]
 
 

@@ -22,7 +22,6 @@ from ..cohort.vocabulary import View
 class Frame:
     """One frame of one view. ``geometry`` is where the scan lies in ``image``, shared by all frames of a clip."""
 
-    subject: str
     view: View
     source: str
     index: int  # zero-based in its file
@@ -35,7 +34,7 @@ class Frame:
         return calibrate(self.image, self.geometry)
 
 
-def frames_of(subject: str, image: CohortImage, most: int | None = None) -> Iterator[Frame]:
+def frames_of(image: CohortImage, most: int | None = None) -> Iterator[Frame]:
     """The frames of one image or clip, decoded one at a time; of a longer clip ``most`` evenly spaced ones.
 
     ``most`` is the caller's limit, ``image.most_frames`` that of the cohort; the smaller one counts.
@@ -56,7 +55,7 @@ def frames_of(subject: str, image: CohortImage, most: int | None = None) -> Iter
                     geometry = None
                     continue
                 shown = True
-                yield Frame(subject, image.view, image.source, index, file.frame_count, picture, geometry)
+                yield Frame(image.view, image.source, index, file.frame_count, picture, geometry)
             if not shown:
                 raise InputError("The image shows no scan; give a B-mode image.")
     except InputError as error:

@@ -61,7 +61,7 @@ def brightness(subject: Subject, view: View) -> list[tuple[str, int, float]]:
 @cache
 def _means(image: CohortImage, changed: int) -> list[tuple[int, float]]:
     """Kept in memory for as long as the file is the same: folds and tests measure an image once."""
-    frames = frames_of("", image)
+    frames = frames_of(image)
     return [(frame.index, float(frame.image.pixels[frame.geometry.mask].mean())) for frame in frames]
 
 

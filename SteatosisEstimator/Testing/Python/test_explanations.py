@@ -55,7 +55,7 @@ def _frame(view=View.LIVER) -> Frame:
     mask = np.zeros(pixels.shape, bool)
     mask[12:88, 22:98] = True
     image = UltrasoundImage(pixels, Provenance("a.png"))
-    return Frame("s", view, "a.png", 0, 1, image, ScanGeometry(ProbeShape.LINEAR, mask))
+    return Frame(view, "a.png", 0, 1, image, ScanGeometry(ProbeShape.LINEAR, mask))
 
 
 def _input(layer: str, view=View.LIVER) -> ExplanationInput:

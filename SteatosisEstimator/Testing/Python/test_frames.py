@@ -24,7 +24,7 @@ def clip(tmp_path_factory):
 
 
 def test_the_frames_of_a_clip_come_one_by_one_with_one_geometry(clip):
-    frames = list(frames_of(clip.name, clip.images[0]))
+    frames = list(frames_of(clip.images[0]))
     assert [frame.index for frame in frames] == list(range(6)) and {frame.count for frame in frames} == {6}
     assert len({id(frame.geometry) for frame in frames}) == 1
     assert len({pixel_digest(frame.image.pixels) for frame in frames}) == 6
@@ -33,7 +33,7 @@ def test_the_frames_of_a_clip_come_one_by_one_with_one_geometry(clip):
 @pytest.mark.parametrize(("caller", "cohort", "expected"), [(3, None, [0, 2, 5]), (None, 2, [0, 5]), (3, 1, [3])])
 def test_the_smaller_limit_thins_a_clip(clip, caller, cohort, expected):
     image = CohortImage(clip.images[0].view, clip.images[0].path, "clip", most_frames=cohort)
-    assert [frame.index for frame in frames_of("x", image, caller)] == expected
+    assert [frame.index for frame in frames_of(image, caller)] == expected
 
 
 def test_evenly_spaced_frames_have_both_ends_and_never_repeat():
@@ -49,7 +49,7 @@ def test_the_digest_is_of_the_pixels_and_not_of_the_file(tmp_path):
     first = CohortImage(View.LIVER, draw(tmp_path / "a.png", 80, 1), "a.png")
     again = CohortImage(View.LIVER, draw(tmp_path / "b.png", 80, 1), "b.png")
     other = CohortImage(View.LIVER, draw(tmp_path / "c.png", 80, 2), "c.png")
-    digests = [pixel_digest(next(frames_of("x", image)).image.pixels) for image in (first, again, other)]
+    digests = [pixel_digest(next(frames_of(image)).image.pixels) for image in (first, again, other)]
     assert digests[0] == digests[1] != digests[2]
 
 
@@ -58,18 +58,18 @@ def test_a_file_that_cannot_be_read_is_named_by_its_source_alone(tmp_path):
     path = tmp_path / "secret" / "broken.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\nnothing")
     with pytest.raises(InputError) as caught:
-        list(frames_of("s", CohortImage(View.LIVER, path, "broken.png")))
+        list(frames_of(CohortImage(View.LIVER, path, "broken.png")))
     assert str(caught.value).startswith("broken.png: ") and "secret" not in str(caught.value)
 
 
 def test_blank_frames_of_a_clip_are_passed_over_and_an_image_without_a_scan_is_refused(tmp_path):
     black, scan = Image.fromarray(np.zeros((150, 200), np.uint8)), Image.fromarray(scan_pixels(120, 3))
     black.save(tmp_path / "clip.tif", save_all=True, append_images=[scan, black, scan, black])
-    found = list(frames_of("s", CohortImage(View.AR, tmp_path / "clip.tif", "clip.tif")))
+    found = list(frames_of(CohortImage(View.AR, tmp_path / "clip.tif", "clip.tif")))
     assert [frame.index for frame in found] == [1, 3] and all(frame.geometry.mask.any() for frame in found)
     black.save(tmp_path / "black.png")
     with pytest.raises(InputError, match=r"black\.png: The image shows no scan"):
-        list(frames_of("s", CohortImage(View.AR, tmp_path / "black.png", "black.png")))
+        list(frames_of(CohortImage(View.AR, tmp_path / "black.png", "black.png")))
 
 
 @pytest.mark.parametrize("crop", [Crop(10, 5, 60, 45), Crop(-8, -3, 40, 30), Crop(150, 100, 230, 180)])
@@ -92,7 +92,7 @@ def test_a_small_map_over_a_crop_goes_back_to_the_right_place():
 
 
 def test_the_crop_holds_the_scan_and_the_centered_one_its_middle(tmp_path):
-    frame = next(frames_of("s", CohortImage(View.LIVER, draw(tmp_path / "a.png", 90, 5), "a.png")))
+    frame = next(frames_of(CohortImage(View.LIVER, draw(tmp_path / "a.png", 90, 5), "a.png")))
     crop = scan_crop(frame.geometry)
     assert frame.geometry.mask.sum() == crop.cut(frame.geometry.mask.astype(np.uint8)).sum()
     middle = centered_crop(frame.geometry, 360, 360)
@@ -101,7 +101,7 @@ def test_the_crop_holds_the_scan_and_the_centered_one_its_middle(tmp_path):
 
 
 def test_annotations_beside_the_scan_are_black(tmp_path):
-    frame = next(frames_of("s", CohortImage(View.LIVER, draw(tmp_path / "a.png", 90, 5), "a.png")))
+    frame = next(frames_of(CohortImage(View.LIVER, draw(tmp_path / "a.png", 90, 5), "a.png")))
     pixels = frame.image.pixels.copy()
     pixels[:10, :10] = 255
     assert not only_scan(pixels, frame.geometry)[:10, :10].any()

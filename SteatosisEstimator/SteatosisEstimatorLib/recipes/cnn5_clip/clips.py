@@ -48,7 +48,7 @@ def subject_frames(subject: Subject, branch: str, settings: Cnn5Settings) -> Ite
         names = " or ".join(view.value for view in BRANCH_VIEWS[branch])
         raise RecipeError(f"Subject {subject.name} has no view {names}, which the model needs.")
     for image in subject.of_view(view):
-        yield from frames_of(subject.name, image, settings.most_frames)
+        yield from frames_of(image, settings.most_frames)
 
 
 def branch_frames(cohort: Cohort, branch: str, settings: Cnn5Settings, job: Job) -> BranchFrames:

@@ -67,7 +67,7 @@ class SubjectMeasurer:
             if job.device not in self._segmenters:
                 self._segmenters[job.device] = HeldOutSegmenter(job.device)
             frames = []
-            for frame in frames_of("", image, self._most_frames):
+            for frame in frames_of(image, self._most_frames):
                 measured = measure_features(frame.image, self._segmenters[job.device])
                 frames.append(
                     MeasuredFrame(image.source, frame.index, measured.values, measured.message, measured.flags)
