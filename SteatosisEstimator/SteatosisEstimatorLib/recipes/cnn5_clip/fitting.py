@@ -36,14 +36,17 @@ def fit_variant(cohort: Cohort, branches: Sequence[str], settings: Cnn5Settings,
     the two-branch network was trained: here it is the fold in which the first branch was best.
     """
     folds = subject_folds(strata_of(cohort.fat_percent(), settings), settings.inner_folds, job.seed)
-    frames = {branch: branch_frames(cohort, branch, settings, job.within("frames")) for branch in branches}
-    parts = len(branches) + (len(branches) > 1)
+    frames: dict[str, BranchFrames] = {}
+    for number, branch in enumerate(branches):
+        reading = job.within("frames", 0.1 * number / len(branches), 0.1 * (number + 1) / len(branches))
+        frames[branch] = branch_frames(cohort, branch, settings, reading)
+    training, parts = job.part(0.1, 1.0), len(branches) + (len(branches) > 1)
     trained: dict[str, Trained] = {}
     for number, branch in enumerate(branches):
-        part = job.within(branch, number / parts, (number + 1) / parts)
+        part = training.within(branch, number / parts, (number + 1) / parts)
         trained[branch] = _fit_branch(cohort, frames[branch], folds, settings, part)
     if len(branches) > 1:
-        both = job.within("ar-hr", (parts - 1) / parts, 1.0)
+        both = training.within("ar-hr", (parts - 1) / parts, 1.0)
         trained["ar-hr"] = _fit_both(cohort, frames, trained, folds, settings, both)
     return trained
 

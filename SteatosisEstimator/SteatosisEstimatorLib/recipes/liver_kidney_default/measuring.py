@@ -48,17 +48,18 @@ class SubjectMeasurer:
 
         Raises :class:`InputError` without such a view, or for a file that cannot be read.
         """
-        if not subject.of_view(*VIEWS):
+        images = subject.of_view(*VIEWS)
+        if not images:
             names = ", ".join(view.value for view in VIEWS)
             raise InputError(
                 f"Subject {subject.name} has no view of liver and right kidney together ({names}); add one, or choose "
                 "a model for the views there are."
             )
-        return {
-            view: [self._image(image, job) for image in subject.of_view(view)]
-            for view in VIEWS
-            if subject.of_view(view)
-        }
+        measured: dict[View, list[list[MeasuredFrame]]] = {view: [] for view in VIEWS if view in subject.views}
+        for number, image in enumerate(images):
+            part = job.part(number / len(images), (number + 1) / len(images))
+            measured[image.view].append(self._image(image, part))
+        return measured
 
     def _image(self, image: CohortImage, job: Job) -> list[MeasuredFrame]:
         cached = job.cache / f"signs-{self._key(image)}.json"
