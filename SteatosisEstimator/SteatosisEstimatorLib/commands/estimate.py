@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from ..bundles.loading import DEFAULT_MODEL, available_models
@@ -56,20 +55,16 @@ def add_parser(commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Returns 0 when every subject was estimated, 1 when some row is an error."""
-    try:
-        with share_bar() as progress:
-            summary = runs.estimate(
-                arguments.cohort,
-                arguments.output,
-                arguments.model,
-                device=arguments.device,
-                frames=arguments.frames,
-                progress=progress,
-                explain=arguments.explain,
-            )
-    except KeyboardInterrupt:
-        print("Stopped; the same command goes on from here.", file=sys.stderr)
-        raise
+    with share_bar() as progress:
+        summary = runs.estimate(
+            arguments.cohort,
+            arguments.output,
+            arguments.model,
+            device=arguments.device,
+            frames=arguments.frames,
+            progress=progress,
+            explain=arguments.explain,
+        )
     print(f"Subjects estimated: {summary.ok}, not estimated: {summary.errors}")
     if summary.resumed:
         print(f"Subjects taken over from the stopped run: {summary.resumed}")

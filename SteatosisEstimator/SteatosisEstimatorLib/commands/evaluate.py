@@ -51,19 +51,15 @@ def add_parser(commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Returns 0 when every subject was judged, 1 when some could not be."""
-    try:
-        with share_bar() as progress:
-            summary = runs.evaluate(
-                arguments.recipe,
-                arguments.cohort,
-                arguments.output,
-                arguments.variant,
-                progress=progress,
-                **training_options(arguments),
-            )
-    except KeyboardInterrupt:
-        print("Stopped; the same command goes on from here.", file=sys.stderr)
-        raise
+    with share_bar() as progress:
+        summary = runs.evaluate(
+            arguments.recipe,
+            arguments.cohort,
+            arguments.output,
+            arguments.variant,
+            progress=progress,
+            **training_options(arguments),
+        )
     for sentence in summary.warnings:
         print(sentence)
     for variant in summary.variants:

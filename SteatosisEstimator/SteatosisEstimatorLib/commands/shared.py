@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,9 +81,13 @@ def training_options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 @contextmanager
 def share_bar() -> Iterator[Progress]:
-    """A bar on the terminal for progress that is told as a share of the whole."""
-    with progress_bar() as tell:
-        yield lambda share, text: tell(min(max(share, 0.0), 1.0) * 1000, 1000, text)
+    """A bar on the terminal for progress that is told as a share of the whole, of work that can be stopped."""
+    try:
+        with progress_bar() as tell:
+            yield lambda share, text: tell(min(max(share, 0.0), 1.0) * 1000, 1000, text)
+    except KeyboardInterrupt:
+        print("Stopped; the same command goes on from here.", file=sys.stderr)
+        raise
 
 
 def _setting(text: str) -> tuple[str, Any]:

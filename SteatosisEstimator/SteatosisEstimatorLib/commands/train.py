@@ -32,19 +32,15 @@ def add_parser(commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Returns 0; what is wrong is raised as a sentence."""
-    try:
-        with share_bar() as progress:
-            summary = runs.train(
-                arguments.recipe,
-                arguments.cohort,
-                arguments.output,
-                arguments.variant,
-                progress=progress,
-                **training_options(arguments),
-            )
-    except KeyboardInterrupt:
-        print("Stopped; the same command goes on from here.", file=sys.stderr)
-        raise
+    with share_bar() as progress:
+        summary = runs.train(
+            arguments.recipe,
+            arguments.cohort,
+            arguments.output,
+            arguments.variant,
+            progress=progress,
+            **training_options(arguments),
+        )
     card = summary.card
     print(f"Trained: {card.recipe}, variant {card.variant}, on {card.trained_on.subjects} subjects")
     print(f"Judged out of fold: {summary.judged} subjects, fat in {card.reference.unit}")
