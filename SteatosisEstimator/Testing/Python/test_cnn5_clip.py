@@ -18,6 +18,7 @@ from SteatosisEstimatorLib.recipes.cnn5_clip.settings import Cnn5Settings
 from SteatosisEstimatorLib.recipes.registry import get_recipe
 from SteatosisEstimatorLib.simulation.writing import write_cohort
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 RECIPE = get_recipe("cnn5-clip")
 SMALL = settings_from(
     Cnn5Settings(), {"crop_px": 100, "size": 32, "epochs": 3, "inner_folds": 2, "filters": [4, 4], "dense_units": 8}
@@ -32,7 +33,6 @@ def cohort(tmp_path_factory) -> Cohort:
 
 @pytest.fixture(scope="module")
 def model(cohort, tmp_path_factory):
-    torch.set_num_threads(1)
     return RECIPE.fit(cohort, "ar-hr", SMALL, Job(tmp_path_factory.mktemp("work")))
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from HepatoRenalIndexLib.imaging.image import InputError
 from sklearn.metrics import roc_auc_score
 from SteatosisEstimatorLib.cohort.cohort import Cohort
@@ -22,6 +21,7 @@ from SteatosisEstimatorLib.recipes.resnet50_sparse.settings import FAT, FATTY_5,
 from SteatosisEstimatorLib.recipes.resnet50_sparse.sparse import ViewRows, balanced_weights, fit_output, inner_splits
 from SteatosisEstimatorLib.simulation.writing import write_cohort
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 RECIPE = get_recipe("resnet50-sparse")
 VIEWS = ["hepatic-veins", "right-portal-vein", "right-posterior-portal-vein", "liver-kidney"]
 SMALL = settings_from(
@@ -34,14 +34,6 @@ SMALL = settings_from(
         "lasso_penalty": [0.5, 2.0],
     },
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ from SteatosisEstimatorLib.recipes.vgg19_clkl.model import feature_key
 from SteatosisEstimatorLib.recipes.vgg19_clkl.settings import VARIANTS, Vgg19Settings
 from SteatosisEstimatorLib.simulation.writing import write_cohort
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 RECIPE = get_recipe("vgg19-clkl")
 TINY = {
     "image_size": 32,
@@ -33,14 +34,6 @@ TINY = {
     "checkpoint_every": 2,
 }
 SMALL = settings_from(Vgg19Settings(), TINY)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
