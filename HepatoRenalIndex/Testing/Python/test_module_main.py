@@ -18,9 +18,9 @@ SAMPLES = MODULE / "Resources" / "SampleData"
 @pytest.fixture
 def library_restored():
     """The library as the other tests imported it, after a test that has it imported anew."""
-    kept = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "HepatoRenalIndexLib"}
+    kept = {name: module for name, module in sys.modules.items() if name.split(".")[0] in LIBRARIES}
     yield
-    for name in [name for name in sys.modules if name.split(".")[0] == "HepatoRenalIndexLib"]:
+    for name in [name for name in sys.modules if name.split(".")[0] in LIBRARIES]:
         del sys.modules[name]
     sys.modules.update(kept)
 
