@@ -13,6 +13,7 @@ from desktop_double import MODULE
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 SAMPLES = MODULE / "Resources" / "SampleData"
+LIBRARIES = ("HepatoRenalIndexLib", "SteatosisEstimatorLib")  # both are forgotten by a reload
 
 
 @pytest.fixture
