@@ -67,7 +67,8 @@ def test_a_loaded_model_is_the_one_that_was_written(trained):
     assert model.card.trained_on.scanners == {"A": 6, "B": 6} and model.card.trained_on.fatty == 8
     assert model.fitted.weights.shape == (3,) and len(model.sha256) == 64
     assert len(model.training_images) == 24
-    assert ModelCard.from_values(model.card.to_values()) == model.card
+    values = model.card.to_values()  # cards with undefined figures are not equal to themselves, their values are
+    assert ModelCard.from_values(values).to_values() == values
     assert load(trained).sha256 == model.sha256
 
 
