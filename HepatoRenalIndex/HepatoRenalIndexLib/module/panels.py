@@ -49,6 +49,56 @@ class Panel:
         """Show the present state."""
 
 
+class RunPanel(Panel):
+    """A section with the button that starts the work of the module out of process, its progress, log and Cancel."""
+
+    def __init__(self, ui, logic, tell):
+        super().__init__(ui, logic, tell)
+        ui.applyButton.connect("clicked()", self.onApply)
+        ui.cancelButton.connect("clicked()", self.onCancel)
+        logic.progressed.connect(self._onProgress)
+        logic.logged.connect(self._onLog)
+        logic.runEnded.connect(self._onEnded)
+
+    def disconnect(self) -> None:
+        self.logic.progressed.disconnect(self._onProgress)
+        self.logic.logged.disconnect(self._onLog)
+        self.logic.runEnded.disconnect(self._onEnded)
+
+    def onApply(self) -> None:
+        self.ui.logTextEdit.clear()
+        self.attempt(self._start)
+        self.update()
+
+    def _start(self) -> None:
+        """Check, install what is missing, start; ``InputError`` tells what stands in the way."""
+        raise NotImplementedError
+
+    def _done(self) -> str:
+        """The sentence after a run without a mistake."""
+        raise NotImplementedError
+
+    def onCancel(self) -> None:
+        self.logic.cancel()
+        self.ui.progressBar.setValue(0)
+        self.tell(_("Canceled; nothing was changed."))
+        self.update()
+
+    def _onProgress(self, share: float, text: str) -> None:
+        self.ui.progressBar.setValue(round(100 * share))
+        if text:
+            self.tell(text)
+            self._onLog(text)
+
+    def _onLog(self, text: str) -> None:
+        self.ui.logTextEdit.appendPlainText(text)
+
+    def _onEnded(self, sentence: str) -> None:
+        self.ui.progressBar.setValue(0 if sentence else 100)
+        self.tell(sentence or self._done())
+        self.update()
+
+
 class InputsPanel(Panel):
     """Image, clip and calibration. ``show(volume)`` shows a volume in the slice view."""
 
@@ -113,30 +163,15 @@ class InputsPanel(Panel):
         self.enable(ui.calibrateButton, reason)
 
 
-class MeasurePanel(Panel):
+class MeasurePanel(RunPanel):
     """Measuring with the network, and the ways to do without it."""
 
     def __init__(self, ui, logic, tell, installer: Installer, show: Callable):
         super().__init__(ui, logic, tell)
         self._installer = installer
         self._show = show
-        ui.applyButton.connect("clicked()", self.onApply)
-        ui.cancelButton.connect("clicked()", self.onCancel)
         ui.outlineByHandButton.connect("clicked()", lambda: self.attempt(logic.outlineByHand))
         ui.placeByHandButton.connect("clicked()", lambda: self.attempt(logic.placeByHand))
-        logic.progressed.connect(self._onProgress)
-        logic.logged.connect(self._onLog)
-        logic.runEnded.connect(self._onEnded)
-
-    def disconnect(self) -> None:
-        self.logic.progressed.disconnect(self._onProgress)
-        self.logic.logged.disconnect(self._onLog)
-        self.logic.runEnded.disconnect(self._onEnded)
-
-    def onApply(self) -> None:
-        self.ui.logTextEdit.clear()
-        self.attempt(self._start)
-        self.update()
 
     def _start(self) -> None:
         reason = self.logic.whyNotMeasurable()
@@ -148,27 +183,13 @@ class MeasurePanel(Panel):
         self.logic.startMeasuring()
         self.tell(_("Measuring..."))
 
-    def onCancel(self) -> None:
-        self.logic.cancel()
-        self.ui.progressBar.setValue(0)
-        self.tell(_("Canceled; nothing was changed."))
-        self.update()
-
     def _onProgress(self, share: float, text: str) -> None:
-        self.ui.progressBar.setValue(round(100 * share))
-        if text:
-            self.tell(text)
-            self._onLog(text)
-        elif share >= 1:
+        super()._onProgress(share, text)
+        if not text and share >= 1:
             self.tell(_("Measured."))
 
-    def _onLog(self, text: str) -> None:
-        self.ui.logTextEdit.appendPlainText(text)
-
-    def _onEnded(self, sentence: str) -> None:
-        self.ui.progressBar.setValue(0 if sentence else 100)
-        self.tell(sentence or self.logic.shown.message or _("Measured."))
-        self.update()
+    def _done(self) -> str:
+        return self.logic.shown.message or _("Measured.")
 
     def update(self) -> None:
         ui = self.ui

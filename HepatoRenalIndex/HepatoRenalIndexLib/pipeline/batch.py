@@ -138,7 +138,7 @@ def is_result(path: Path) -> bool:
 
 def _describe_run(files: Sequence[InputFile], options: BatchOptions, model: ModelIdentity) -> bytes:
     """The run as JSON: what the results depend on, without the time or any absolute path."""
-    inputs = [(file.source, *_size_and_time(file.path)) for file in files]
+    inputs = [(file.source, *size_and_time(file.path)) for file in files]
     run = {
         "software": "LiverUltrasound",
         "version": __version__,
@@ -153,7 +153,8 @@ def _describe_run(files: Sequence[InputFile], options: BatchOptions, model: Mode
     return json.dumps(run, indent=2).encode()
 
 
-def _size_and_time(path: Path) -> tuple[int, int]:
+def size_and_time(path: Path) -> tuple[int, int]:
+    """What tells that a file is another one than in a stopped run: size and time of change, zeros without a file."""
     try:
         status = path.stat()
     except OSError:

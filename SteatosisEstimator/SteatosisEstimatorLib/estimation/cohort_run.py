@@ -13,6 +13,7 @@ from HepatoRenalIndexLib.files.csv_table import csv_text
 from HepatoRenalIndexLib.files.writing import write_text
 from HepatoRenalIndexLib.imaging.problem import error_sentence
 from HepatoRenalIndexLib.inference.device import choose_device
+from HepatoRenalIndexLib.pipeline.batch import size_and_time
 from HepatoRenalIndexLib.pipeline.outputs import case_names, prepare_folder
 
 from ..cohort.cohort import Cohort, Subject, joined
@@ -177,7 +178,7 @@ def _describe(estimator: Estimator, cohort: Cohort, device: str, explain: str | 
     """The run as JSON: what the estimates depend on, without the time or any absolute path."""
     card = estimator.model.card
     images = [
-        (s.name, s.scanner, i.view.value, i.source, i.most_frames, *_size_and_time(i.path))
+        (s.name, s.scanner, i.view.value, i.source, i.most_frames, *size_and_time(i.path))
         for s in cohort.subjects
         for i in s.images
     ]
@@ -198,14 +199,6 @@ def _describe(estimator: Estimator, cohort: Cohort, device: str, explain: str | 
         "cohort_sha256": hashlib.sha256(json.dumps([images, problems]).encode()).hexdigest(),
     }
     return json.dumps(run, indent=2) + "\n"
-
-
-def _size_and_time(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except OSError:
-        return 0, 0
-    return status.st_size, status.st_mtime_ns
 
 
 def _stopped_run(output: Path, run: str) -> dict[int, Tables]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import qt
 import slicer
 from HepatoRenalIndexLib.imaging.image import InputError
-from HepatoRenalIndexLib.module.panels import Panel
+from HepatoRenalIndexLib.module.panels import Panel, RunPanel
 from slicer.i18n import tr as _
 
 from .installing import installerFor
@@ -102,27 +102,12 @@ class ModelPanel(Panel):
         ui.cardTextBrowser.setHtml("" if model.card is None else cardHtml(model.card))
 
 
-class EstimatePanel(Panel):
+class EstimatePanel(RunPanel):
     """Estimating, out of process. ``ensure(model)`` installs what the model needs."""
 
     def __init__(self, ui, logic, tell, ensure: Callable | None = None):
         super().__init__(ui, logic, tell)
         self._ensure = ensure or (lambda model: installerFor(model).ensure())
-        ui.applyButton.connect("clicked()", self.onApply)
-        ui.cancelButton.connect("clicked()", self.onCancel)
-        logic.progressed.connect(self._onProgress)
-        logic.logged.connect(self._onLog)
-        logic.runEnded.connect(self._onEnded)
-
-    def disconnect(self) -> None:
-        self.logic.progressed.disconnect(self._onProgress)
-        self.logic.logged.disconnect(self._onLog)
-        self.logic.runEnded.disconnect(self._onEnded)
-
-    def onApply(self) -> None:
-        self.ui.logTextEdit.clear()
-        self.attempt(self._start)
-        self.update()
 
     def _start(self) -> None:
         reason = self.logic.whyNotEstimable()
@@ -133,25 +118,8 @@ class EstimatePanel(Panel):
         self.logic.startEstimating()
         self.tell(_("Estimating..."))
 
-    def onCancel(self) -> None:
-        self.logic.cancel()
-        self.ui.progressBar.setValue(0)
-        self.tell(_("Canceled; nothing was changed."))
-        self.update()
-
-    def _onProgress(self, share: float, text: str) -> None:
-        self.ui.progressBar.setValue(round(100 * share))
-        if text:
-            self.tell(text)
-            self._onLog(text)
-
-    def _onLog(self, text: str) -> None:
-        self.ui.logTextEdit.appendPlainText(text)
-
-    def _onEnded(self, sentence: str) -> None:
-        self.ui.progressBar.setValue(0 if sentence else 100)
-        self.tell(sentence or _("Estimated."))
-        self.update()
+    def _done(self) -> str:
+        return _("Estimated.")
 
     def update(self) -> None:
         self.enable(self.ui.applyButton, self.logic.whyNotEstimable())
