@@ -83,7 +83,8 @@ class HepatoRenalIndexWidget(ScriptedLoadableModuleWidget):
     def setup(self) -> None:
         """Make panel and logic, when the module is opened for the first time or reloaded."""
         from HepatoRenalIndexLib.module.moduleLogic import HepatoRenalIndexLogic
-        from HepatoRenalIndexLib.module.widget import ModuleWidget, scheduleSoon
+        from HepatoRenalIndexLib.module.sceneWidget import scheduleSoon
+        from HepatoRenalIndexLib.module.widget import ModuleWidget
 
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/HepatoRenalIndex.ui"))

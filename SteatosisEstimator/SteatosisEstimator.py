@@ -65,8 +65,9 @@ class SteatosisEstimatorWidget(ScriptedLoadableModuleWidget):
 
     def setup(self) -> None:
         """Make panel and logic, when the module is opened for the first time or reloaded."""
+        from HepatoRenalIndexLib.module.sceneWidget import scheduleSoon
         from SteatosisEstimatorLib.module.moduleLogic import SteatosisEstimatorLogic
-        from SteatosisEstimatorLib.module.widget import ModuleWidget, scheduleSoon
+        from SteatosisEstimatorLib.module.widget import ModuleWidget
 
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/SteatosisEstimator.ui"))

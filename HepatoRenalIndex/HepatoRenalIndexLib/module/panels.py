@@ -48,6 +48,9 @@ class Panel:
     def update(self) -> None:
         """Show the present state."""
 
+    def disconnect(self) -> None:
+        """Let go of the signals of the logic."""
+
 
 class RunPanel(Panel):
     """A section with the button that starts the work of the module out of process, its progress, log and Cancel."""

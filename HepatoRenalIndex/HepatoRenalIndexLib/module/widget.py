@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import qt
 import slicer
 
 from . import views
@@ -11,30 +10,20 @@ from .installing import Installer
 from .markingNodes import isStudyNode
 from .panels import CorrectPanel, InputsPanel, MeasurePanel
 from .resultPanels import AdvancedPanel, ResultsPanel
+from .sceneWidget import SceneWidget
 from .studyPanels import AgreementPanel, ReadingPanel, StudyPanel
 
 EDITOR_TAG = "HepatoRenalIndexSegmentEditor"
 UNDO_STATES = 10
 
 
-def scheduleSoon(call) -> None:
-    """Call back in the main thread when the present event has been dealt with."""
-    qt.QTimer.singleShot(0, call)
-
-
-class ModuleWidget:
-    """Fills the panel of the module. ``uiWidget`` is the loaded ``.ui`` file, ``isEntered()`` whether it is open."""
+class ModuleWidget(SceneWidget):
+    """The panel of the module, with the embedded Segment Editor and reading sessions."""
 
     def __init__(self, uiWidget, logic: ConsoleLogic, isEntered, installer: Installer | None = None):
-        self.logic = logic
-        self._isEntered = isEntered
-        self._parameters = None
-        self._guiTag = None
-        self._updating = False
+        super().__init__(uiWidget, logic, isEntered)
         self._message = ""
         self._cornerText = views.CornerText()
-        self.ui = slicer.util.childWidgetVariables(uiWidget)
-        uiWidget.setMRMLScene(slicer.mrmlScene)
         self.segmentEditor = self._makeSegmentEditor()
         installer = installer or Installer()
         tell = self.ui.statusLabel.setText
@@ -57,14 +46,8 @@ class ModuleWidget:
             self._advancedPanel,
             *self._studyPanels,
         ]
-        self.ui.tableView.setSelectionBehavior(slicer.qMRMLTableView.SelectRows)
-        logic.changed.connect(self.update)
+        self._follow()
         logic.marking.changed.connect(self._onMarking)
-        self._sceneTags = [
-            slicer.mrmlScene.AddObserver(slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose),
-            slicer.mrmlScene.AddObserver(slicer.mrmlScene.EndCloseEvent, self._onSceneEndClose),
-            slicer.mrmlScene.AddObserver(slicer.mrmlScene.EndImportEvent, self._onSceneEndClose),
-        ]
 
     def _makeSegmentEditor(self):
         editor = slicer.qMRMLSegmentEditorWidget()
@@ -90,7 +73,7 @@ class ModuleWidget:
         self.segmentEditor.setupViewObservations()
         if not self.logic.marking.isRunning:
             self.segmentEditor.installKeyboardShortcuts()
-        self._connectParameters()
+        super().enter()
         self._chooseInput()
         self.logic.marking.resume()
         self._readingPanel.update()
@@ -100,7 +83,7 @@ class ModuleWidget:
         self.logic.marking.rest()
         self._readingPanel.removeShortcuts()
         self._stopEditing()
-        self._disconnectParameters()
+        super().exit()
 
     def _stopEditing(self) -> None:
         self.segmentEditor.setActiveEffect(None)
@@ -111,49 +94,18 @@ class ModuleWidget:
 
     def cleanup(self) -> None:
         """The module is reloaded or the application closes."""
-        for tag in self._sceneTags:
-            slicer.mrmlScene.RemoveObserver(tag)
-        self._sceneTags = []
-        self.logic.changed.disconnect(self.update)
         self.logic.marking.changed.disconnect(self._onMarking)
-        for panel in (self._measurePanel, self._advancedPanel, *self._studyPanels):
-            panel.disconnect()
-        self.logic.close()
-        self._disconnectParameters()
+        super().cleanup()
         self._cornerText.remove()
         self._stopEditing()
         self.segmentEditor.setMRMLSegmentEditorNode(None)
 
     def _onSceneStartClose(self, caller=None, event=None) -> None:
-        self._disconnectParameters()
+        super()._onSceneStartClose(caller, event)
         self.segmentEditor.setActiveEffect(None)
         self.segmentEditor.setSegmentationNode(None)
         self.segmentEditor.removeViewObservations()
         self._cornerText.remove()
-
-    def _onSceneEndClose(self, caller=None, event=None) -> None:
-        if self._isEntered():
-            scheduleSoon(self._reenter)
-
-    def _reenter(self) -> None:
-        if self._sceneTags and self._isEntered():
-            self.enter()
-
-    # Parameters
-
-    def _connectParameters(self) -> None:
-        parameters = self.logic.parameters()
-        if self._parameters is parameters:
-            return
-        self._disconnectParameters()
-        self._parameters = parameters
-        self._guiTag = parameters.connectGui(self.ui)
-        self.logic.observe()
-
-    def _disconnectParameters(self) -> None:
-        if self._parameters is not None:
-            self._parameters.disconnectGui(self._guiTag)
-        self._parameters, self._guiTag = None, None
 
     def _chooseInput(self) -> None:
         """Take the volume that is shown when nothing was chosen yet."""
@@ -182,24 +134,14 @@ class ModuleWidget:
                 self.segmentEditor.installKeyboardShortcuts()
         self.update()
 
-    def update(self) -> None:
-        """Show what the logic knows: in the views always, in the panel when it is open."""
-        if self._updating or not self._sceneTags:
-            return
-        self._updating = True
-        try:
-            if self._isEntered():
-                for panel in self._panels:
-                    panel.update()
-            views.connectPlotViews(slicer.mrmlScene)
-            isShown = self.logic.parameters().showCornerText and not self.logic.marking.isRunning
-            text = views.cornerText(self.logic.shown) if isShown else ""
-            self._cornerText.show(text)
-            if self.logic.shown.message != self._message:  # a sentence that holds no longer goes away
-                self._message = self.logic.shown.message
-                self.ui.statusLabel.setText(self._message)
-        finally:
-            self._updating = False
+    def _updateViews(self) -> None:
+        views.connectPlotViews(slicer.mrmlScene)
+        isShown = self.logic.parameters().showCornerText and not self.logic.marking.isRunning
+        text = views.cornerText(self.logic.shown) if isShown else ""
+        self._cornerText.show(text)
+        if self.logic.shown.message != self._message:  # a sentence that holds no longer goes away
+            self._message = self.logic.shown.message
+            self.ui.statusLabel.setText(self._message)
 
 
 def _isTwoDimensional(volume) -> bool:

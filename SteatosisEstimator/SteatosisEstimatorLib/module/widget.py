@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import qt
 import slicer
+from HepatoRenalIndexLib.module.sceneWidget import SceneWidget
 from HepatoRenalIndexLib.module.views import showVolume
 
 from . import layout
@@ -14,25 +14,11 @@ from .panels import EstimatePanel, InputsPanel, ModelPanel
 from .resultPanels import CohortPanel, ExplanationPanel, ResultsPanel
 
 
-def scheduleSoon(call) -> None:
-    """Call back in the main thread when the present event has been dealt with."""
-    qt.QTimer.singleShot(0, call)
-
-
-class ModuleWidget:
-    """Fills the panel of the module. ``uiWidget`` is the loaded ``.ui`` file, ``isEntered()`` whether it is open.
-
-    ``ensure(model)`` installs what a model needs, by default with the user's consent.
-    """
+class ModuleWidget(SceneWidget):
+    """The panel of the module. ``ensure(model)`` installs what a model needs, by default with the user's consent."""
 
     def __init__(self, uiWidget, logic: ConsoleLogic, isEntered, ensure: Callable | None = None):
-        self.logic = logic
-        self._isEntered = isEntered
-        self._parameters = None
-        self._guiTag = None
-        self._updating = False
-        self.ui = slicer.util.childWidgetVariables(uiWidget)
-        uiWidget.setMRMLScene(slicer.mrmlScene)
+        super().__init__(uiWidget, logic, isEntered)
         tell = self.ui.statusLabel.setText
         self._estimatePanel = EstimatePanel(self.ui, logic, tell, ensure)
         self._cohortPanel = CohortPanel(self.ui, logic, tell, ensure)
@@ -44,74 +30,13 @@ class ModuleWidget:
             ExplanationPanel(self.ui, logic, tell, showVolume),
             self._cohortPanel,
         ]
-        self.ui.tableView.setSelectionBehavior(slicer.qMRMLTableView.SelectRows)
-        logic.changed.connect(self.update)
-        scene = slicer.mrmlScene
-        self._sceneTags = [
-            scene.AddObserver(scene.StartCloseEvent, self._onSceneStartClose),
-            scene.AddObserver(scene.EndCloseEvent, self._onSceneEndClose),
-            scene.AddObserver(scene.EndImportEvent, self._onSceneEndClose),
-        ]
-
-    # Life of the panel
+        self._follow()
 
     def enter(self) -> None:
         """The user opened the module."""
-        self._connectParameters()
+        super().enter()
         if not self.logic.assigned():
             self.logic.guessViews()
 
-    def exit(self) -> None:
-        """The user went to another module."""
-        self._disconnectParameters()
-
-    def cleanup(self) -> None:
-        """The module is reloaded or the application closes."""
-        for tag in self._sceneTags:
-            slicer.mrmlScene.RemoveObserver(tag)
-        self._sceneTags = []
-        self.logic.changed.disconnect(self.update)
-        for panel in (self._estimatePanel, self._cohortPanel):
-            panel.disconnect()
-        self.logic.close()
-        self._disconnectParameters()
-
-    def _onSceneStartClose(self, caller=None, event=None) -> None:
-        self._disconnectParameters()
-
-    def _onSceneEndClose(self, caller=None, event=None) -> None:
-        if self._isEntered():
-            scheduleSoon(self._reenter)
-
-    def _reenter(self) -> None:
-        if self._sceneTags and self._isEntered():
-            self.enter()
-
-    # Parameters
-
-    def _connectParameters(self) -> None:
-        parameters = self.logic.parameters()
-        if self._parameters is parameters:
-            return
-        self._disconnectParameters()
-        self._parameters = parameters
-        self._guiTag = parameters.connectGui(self.ui)
-        self.logic.observe()
-
-    def _disconnectParameters(self) -> None:
-        if self._parameters is not None:
-            self._parameters.disconnectGui(self._guiTag)
-        self._parameters, self._guiTag = None, None
-
-    def update(self) -> None:
-        """Show what the logic knows: in the views always, in the panel when it is open."""
-        if self._updating or not self._sceneTags:
-            return
-        self._updating = True
-        try:
-            if self._isEntered():
-                for panel in self._panels:
-                    panel.update()
-            layout.connectPlotView(slicer.mrmlScene)
-        finally:
-            self._updating = False
+    def _updateViews(self) -> None:
+        layout.connectPlotView(slicer.mrmlScene)
