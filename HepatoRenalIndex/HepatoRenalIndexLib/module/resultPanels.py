@@ -83,7 +83,7 @@ class ResultsPanel(Panel):
         if selection is None or not isAlive(table):
             return []
         first = 0 if table.GetUseColumnTitleAsColumnHeader() else 1
-        return sorted({index.row() - first for index in selection.selectedIndexes()} - {-1})
+        return sorted({index.row() - first for index in selection.selectedIndexes} - {-1})
 
 
 def _number(measurement) -> str:
