@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -20,6 +19,12 @@ from .signal import Signal
 
 _MODULE_FOLDER = Path(__file__).resolve().parents[2]  # holds HepatoRenalIndexLib
 _LONGEST_LINE = 400
+# Runs a module as "python -m" does. The folders of the libraries come as arguments: the launcher of the application's
+# Python may put search paths of its own in the place of those in the environment.
+_START = (
+    "import runpy, sys; module, folder, *paths = sys.argv[1:]; sys.path[:0] = paths; sys.argv[1:] = [folder]; "
+    "runpy.run_module(module, run_name='__main__', alter_sys=True)"
+)
 
 
 def pythonProgram() -> str:
@@ -33,7 +38,7 @@ def pythonProgram() -> str:
 
 
 class JobProcess:
-    """One job at a time: ``python -m <library>.commands.<work>`` in a folder of its own.
+    """One job at a time: the module ``<library>.commands.<work>``, run by Python, in a folder of its own.
 
     ``library`` is this one or another package, found in one of ``folders``.
 
@@ -64,7 +69,7 @@ class JobProcess:
         ``files`` are put beside ``job.json``. Raises ``InputError`` if the process cannot be started.
         """
         if self.isRunning:
-            raise InputError(_("A measurement is running; wait for its end or cancel it."))
+            raise InputError(_("It is running already; wait for its end or cancel it."))
         self._run += 1
         self._error = ""
         try:
@@ -72,12 +77,13 @@ class JobProcess:
             for name, content in files.items():
                 (self._folder / name).write_bytes(content)
             (self._folder / JOB_NAME).write_text(json.dumps(job), encoding="utf-8")
-            command = [pythonProgram(), "-m", f"{self._library}.commands.{work}", str(self._folder)]
+            module = f"{self._library}.commands.{work}"
+            command = [pythonProgram(), "-c", _START, module, str(self._folder), *self._folders]
             self._start(command, blocking)
         except OSError as error:
             self._clear()
             raise InputError(
-                _("The measuring process could not be started ({reason}); check the free disk space.").format(
+                _("The process could not be started ({reason}); check the free disk space.").format(
                     reason=error.strerror or type(error).__name__
                 )
             ) from error
@@ -87,10 +93,9 @@ class JobProcess:
 
     def _start(self, command: list[str], blocking: bool) -> None:
         run = self._run
-        path = os.pathsep.join(filter(None, (*self._folders, os.environ.get("PYTHONPATH"))))
         options = {
             "useStartupEnvironment": False,  # the same Python packages as the application
-            "updateEnvironment": {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"},
+            "updateEnvironment": {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"},
             "cwd": str(_MODULE_FOLDER),
         }
         if blocking:
@@ -139,7 +144,7 @@ class JobProcess:
             if returnCode == 0:
                 self.succeeded.emit(folder)
             else:
-                self.failed.emit(self._error or _("The measuring process ended unexpectedly; see the log."))
+                self.failed.emit(self._error or _("The process ended unexpectedly; see the log."))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -117,6 +117,25 @@ def test_a_process_that_dies_is_a_sentence():
     assert not folder.exists()
 
 
+_OWN_PATHS = "import os,subprocess,sys;os.environ['PYTHONPATH']='/nowhere';sys.exit(subprocess.call(sys.argv[1:]))"
+
+
+def test_the_libraries_are_found_behind_a_launcher_with_search_paths_of_its_own(tmp_path):
+    library = tmp_path / "OtherLib" / "commands"
+    library.mkdir(parents=True)
+    (library / "work.py").write_text("import sys, HepatoRenalIndexLib; print(len(sys.argv), __name__)")
+    launcher = Launcher((sys.executable, "-c", _OWN_PATHS))
+    job = JobProcess(launcher, "OtherLib", [tmp_path])
+    lines, ended = [], []
+    job.logged.connect(lines.append)
+    for signal in (job.succeeded, job.failed):
+        signal.connect(ended.append)
+    job.start("work", {})
+    launcher.wait(lambda: ended)
+    assert lines == ["2 __main__"]
+    assert isinstance(ended[0], Path)
+
+
 def test_a_wrong_model_is_a_sentence_of_the_library(tmp_path):
     launcher = Launcher()
     job = JobProcess(launcher)
