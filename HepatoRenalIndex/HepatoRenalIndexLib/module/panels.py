@@ -16,6 +16,13 @@ from .installing import Installer
 from .source import findSource, isAlive
 
 
+def setEnabled(control, isEnabled: bool) -> None:
+    """Enable or disable a control that the user may have used last."""
+    if not isEnabled and control.focus:
+        control.clearFocus()  # it would go on to the next control, and the panel would scroll there
+    control.setEnabled(isEnabled)
+
+
 class Panel:
     """A section. ``ui`` has the controls by their names, ``tell(sentence)`` shows a sentence to the user."""
 
@@ -28,7 +35,7 @@ class Panel:
     def enable(self, button, reason: str) -> None:
         """Enable a button, or with a ``reason`` disable it and let its tooltip say what is missing."""
         purpose = self._purposes.setdefault(button.objectName, button.toolTip)
-        button.setEnabled(not reason)
+        setEnabled(button, not reason)
         button.setToolTip(reason or purpose)
 
     def attempt(self, action: Callable, *arguments):
@@ -230,7 +237,7 @@ class CorrectPanel(Panel):
             exists = roi is not None and roi.roi is not None
             state = _("none") if not exists else _("by hand") if roi.manual else _("automatic")
             label.setText(text.format(state=state))
-            lock.setEnabled(exists)
+            setEnabled(lock, exists)
             lock.setChecked(exists and roi.locked)
             self.enable(automatic, "" if exists and roi.fixed else _("The ROI was not moved by hand."))
         history = self.logic.history

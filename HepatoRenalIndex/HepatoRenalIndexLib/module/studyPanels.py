@@ -8,7 +8,7 @@ from slicer.i18n import tr as _
 
 from ..imaging.image import InputError
 from ..study.session import SKIP_REASONS, IntervalError
-from .panels import Panel
+from .panels import Panel, setEnabled
 from .studyWork import StudyOptions, describeStudy
 
 
@@ -88,13 +88,13 @@ class StudyPanel(Panel):
         if ui.movedImagesLineEdit.currentPath != moved:
             ui.movedImagesLineEdit.setCurrentPath(moved)
         self._describe(folder)
-        ui.studyImagesLineEdit.setEnabled(not ui.studyVolumesCheckBox.checked)
+        setEnabled(ui.studyImagesLineEdit, not ui.studyVolumesCheckBox.checked)
         reason = study.whyBusy()
         if not reason and not folder:
             reason = _("Choose an empty folder for the study first.")
         if not reason and not (ui.studyImagesLineEdit.currentPath or ui.studyVolumesCheckBox.checked):
             reason = _("Choose the folder of the images first.")
-        ui.createStudyButton.setEnabled(not reason)
+        setEnabled(ui.createStudyButton, not reason)
         ui.createStudyButton.setToolTip(reason or _("Read all images and write study.json into the study folder."))
         for control in (ui.studyProgressBar, ui.cancelStudyButton):
             control.setVisible(study.isRunning)
@@ -182,11 +182,11 @@ class ReadingPanel(Panel):
         ui.readingProgressBar.setValue(session.done)
         ui.readingValuesLabel.setText(_values(marking.measured()))
         ui.readingValuesLabel.setVisible(not session.study.blind)
-        ui.readingNextButton.setEnabled(not reason)
+        setEnabled(ui.readingNextButton, not reason)
         ui.readingNextButton.setToolTip(reason or _("Store the answer and show the next image (Space)."))
-        ui.readingBackButton.setEnabled(session.position > 0)
+        setEnabled(ui.readingBackButton, session.position > 0)
         for button in (ui.placeLiverButton, ui.placeKidneyButton):
-            button.setEnabled(not marking.message)
+            setEnabled(button, not marking.message)
 
     def _updateStart(self) -> None:
         ui, parameters, marking = self.ui, self.logic.parameters(), self.logic.marking
@@ -197,15 +197,15 @@ class ReadingPanel(Panel):
             reason = _("Choose a study folder first.")
         elif not parameters.studyReader.strip():
             reason = _("Give the short name of the reader first.")
-        ui.startReadingButton.setEnabled(not reason)
+        setEnabled(ui.startReadingButton, not reason)
         ui.startReadingButton.setToolTip(
             reason or _("Begin the session, or go on with it at the first image without an answer.")
         )
-        ui.stopReadingButton.setEnabled(marking.isRunning)
+        setEnabled(ui.stopReadingButton, marking.isRunning)
         ui.overrideLineEdit.setVisible(self._asksWhy and not marking.isRunning)
         folders = ui.studyFolderLineEdit, ui.movedImagesLineEdit, ui.newStudyGroupBox
         for control in (*folders, ui.readerLineEdit, ui.sessionSpinBox):
-            control.setEnabled(not marking.isRunning)
+            setEnabled(control, not marking.isRunning)
 
     def _addShortcuts(self) -> None:
         """Keys of the main window that act on the session, as long as it runs and the module is open."""
@@ -297,14 +297,14 @@ class AgreementPanel(Panel):
             (ui.algorithmReaderButton, _("Measure all images of the study automatically, as one more reader.")),
             (ui.agreementButton, _("Compare readers, sessions and algorithm, and write the report.")),
         ):
-            button.setEnabled(not reason)
+            setEnabled(button, not reason)
             button.setToolTip(reason or purpose)
         hasResult = bool(study.pairs)
         for button, purpose in (
             (ui.agreementPlotsButton, _("Show the plots below the image.")),
             (ui.openReportButton, _("Open the report in the browser; it lies in the study folder.")),
         ):
-            button.setEnabled(hasResult)
+            setEnabled(button, hasResult)
             button.setToolTip(purpose if hasResult else _("Compute the agreement first."))
         self._updateResults()
 

@@ -53,6 +53,8 @@ class Widget:
         self._slots.setdefault(signal, []).append(slot)
 
     def fire(self, signal: str, *arguments) -> None:
+        if signal.startswith("clicked"):
+            self._values["focus"] = True
         for slot in self._slots.get(signal, ()):
             slot(*arguments)
 
@@ -81,6 +83,10 @@ class Widget:
         self._values[name] = value
 
     def _call(self, name: str, arguments):
+        if name == "setEnabled" and not arguments[0]:
+            assert not self._values.get("focus"), f"the panel scrolls away from {self._values['objectName']}"
+        if name == "clearFocus":
+            self._values["focus"] = False
         if name.startswith("set") and arguments:
             self._values[name[3].lower() + name[4:]] = arguments[0]
             return None
