@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import slicer
+import vtk
 
 from . import views
 from .console import ConsoleLogic
 from .installing import Installer
 from .markingNodes import isStudyNode
+from .observing import NodeObservers
 from .panels import CorrectPanel, InputsPanel, MeasurePanel
 from .resultPanels import AdvancedPanel, ResultsPanel
-from .sceneWidget import SceneWidget
+from .sceneWidget import SceneWidget, scheduleSoon
 from .studyPanels import AgreementPanel, ReadingPanel, StudyPanel
 
 EDITOR_TAG = "HepatoRenalIndexSegmentEditor"
@@ -24,6 +26,7 @@ class ModuleWidget(SceneWidget):
         super().__init__(uiWidget, logic, isEntered)
         self._message = ""
         self._cornerText = views.CornerText()
+        self._viewObservers = NodeObservers()
         self.segmentEditor = self._makeSegmentEditor()
         installer = installer or Installer()
         tell = self.ui.statusLabel.setText
@@ -75,11 +78,15 @@ class ModuleWidget(SceneWidget):
             self.segmentEditor.installKeyboardShortcuts()
         super().enter()
         self._chooseInput()
+        self._viewObservers.observe(
+            (composite, vtk.vtkCommand.ModifiedEvent, self._onViewChanged) for composite in _compositeNodes()
+        )
         self.logic.marking.resume()
         self._readingPanel.update()
 
     def exit(self) -> None:
         """The user went to another module: nothing of the panel may act on its own, the results stay up to date."""
+        self._viewObservers.clear()
         self.logic.marking.rest()
         self._readingPanel.removeShortcuts()
         self._stopEditing()
@@ -96,23 +103,34 @@ class ModuleWidget(SceneWidget):
         """The module is reloaded or the application closes."""
         self.logic.marking.changed.disconnect(self._onMarking)
         super().cleanup()
+        self._viewObservers.clear()
         self._cornerText.remove()
         self._stopEditing()
         self.segmentEditor.setMRMLSegmentEditorNode(None)
 
     def _onSceneStartClose(self, caller=None, event=None) -> None:
         super()._onSceneStartClose(caller, event)
+        self._viewObservers.clear()
         self.segmentEditor.setActiveEffect(None)
         self.segmentEditor.setSegmentationNode(None)
         self.segmentEditor.removeViewObservations()
         self._cornerText.remove()
+
+    def _onViewChanged(self, caller=None, event=None) -> None:
+        """Another image is shown, perhaps one that was just loaded: complete only after the present event."""
+        if self.logic.parameters().inputVolume is None:
+            scheduleSoon(self._chooseShown)
+
+    def _chooseShown(self) -> None:
+        if self._sceneTags and self._isEntered() and not slicer.mrmlScene.IsBatchProcessing():
+            self._chooseInput()
 
     def _chooseInput(self) -> None:
         """Take the volume that is shown when nothing was chosen yet."""
         parameters = self.logic.parameters()
         if parameters.inputVolume is not None:
             return
-        for composite in slicer.mrmlScene.GetNodesByClass("vtkMRMLSliceCompositeNode"):
+        for composite in _compositeNodes():
             volume = slicer.mrmlScene.GetNodeByID(composite.GetBackgroundVolumeID() or "")
             if volume is None or isStudyNode(volume):
                 continue
@@ -142,6 +160,11 @@ class ModuleWidget(SceneWidget):
         if self.logic.shown.message != self._message:  # a sentence that holds no longer goes away
             self._message = self.logic.shown.message
             self.ui.statusLabel.setText(self._message)
+
+
+def _compositeNodes() -> list:
+    """What the slice views show."""
+    return slicer.mrmlScene.GetNodesByClass("vtkMRMLSliceCompositeNode")
 
 
 def _isTwoDimensional(volume) -> bool:

@@ -65,6 +65,26 @@ def test_the_buttons_lead_from_a_file_to_a_number_without_the_network(applicatio
     assert "placed by hand" in (tmp_path / "hri.csv").read_text(encoding="utf-8")
 
 
+def test_an_image_that_is_loaded_while_none_is_chosen_is_chosen(application, opened):
+    from HepatoRenalIndexLib.module.loading import loadSample
+
+    composite = application.scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+    opened.enter()
+    first = loadSample(application.scene, "sector")
+    composite.SetBackgroundVolumeID(first.GetID())
+    application.queue.run()
+    assert opened.logic.parameters().inputVolume is first
+    assert application.widgets["applyButton"].enabled
+    composite.SetBackgroundVolumeID(loadSample(application.scene, "curved").GetID())
+    application.queue.run()
+    assert opened.logic.parameters().inputVolume is first  # what the user measures stays
+    opened.exit()
+    application.scene.RemoveNode(first)
+    composite.SetBackgroundVolumeID(loadSample(application.scene, "sector").GetID())
+    application.queue.run()
+    assert opened.logic.parameters().inputVolume is None
+
+
 def test_outlining_by_hand_gives_the_segment_editor_something_to_paint(application, opened):
     _load_sample(application, opened)
     application.widgets["outlineByHandButton"].fire("clicked()")
