@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 import qt
 import slicer
@@ -116,6 +117,7 @@ class InputsPanel(Panel):
         super().__init__(ui, logic, tell)
         self._show = show
         self._browser, self._shownOnce = None, False
+        self._folder = ""
         ui.loadFileButton.connect("clicked()", self.onLoadFile)
         ui.fixSpacingButton.connect("clicked()", lambda: self.attempt(logic.fixNodeSpacing))
         ui.calibrateButton.connect("clicked()", lambda: self.attempt(logic.calibrateFromLine))
@@ -124,9 +126,10 @@ class InputsPanel(Panel):
 
     def onLoadFile(self) -> None:
         path = qt.QFileDialog.getOpenFileName(
-            slicer.util.mainWindow(), _("Load ultrasound file"), "", _("Ultrasound images (*)")
+            slicer.util.mainWindow(), _("Load ultrasound file"), self._folder, _("Ultrasound images (*)")
         )
         if path:
+            self._folder = str(Path(path).parent)  # the next file probably lies beside it
             self.attempt(self._load, path)
 
     def _load(self, path: str) -> None:
@@ -180,6 +183,7 @@ class MeasurePanel(RunPanel):
         super().__init__(ui, logic, tell)
         self._installer = installer
         self._show = show
+        self._inputId = ""
         ui.outlineByHandButton.connect("clicked()", lambda: self.attempt(logic.outlineByHand))
         ui.placeByHandButton.connect("clicked()", lambda: self.attempt(logic.placeByHand))
 
@@ -207,10 +211,19 @@ class MeasurePanel(RunPanel):
         running = self.logic.process.isRunning
         self.enable(ui.applyButton, self.logic.whyNotMeasurable())
         self.enable(ui.cancelButton, "" if running else _("No measurement is running."))
-        isClip = self.logic.shown.source is not None and self.logic.shown.source.isClip
-        ui.wholeClipCheckBox.setVisible(isClip)
+        source = self.logic.shown.source
+        ui.wholeClipCheckBox.setVisible(source is not None and source.isClip)
+        self._followInput("" if source is None else source.volume.GetID())
         for button in (ui.outlineByHandButton, ui.placeByHandButton):
             self.enable(button, "" if hasInput else _("Choose an ultrasound image or clip first."))
+
+    def _followInput(self, identifier: str) -> None:
+        """What was told of another input does not hold for this one."""
+        if identifier == self._inputId or self.logic.process.isRunning or self.logic.isBatchRunning:
+            return
+        self._inputId = identifier
+        self.ui.progressBar.setValue(0)
+        self.tell(self.logic.shown.message)
 
 
 class CorrectPanel(Panel):

@@ -85,6 +85,15 @@ def test_an_image_that_is_loaded_while_none_is_chosen_is_chosen(application, ope
     assert opened.logic.parameters().inputVolume is None
 
 
+def test_what_is_told_of_an_image_does_not_stay_for_the_next(application, opened):
+    ui = application.widgets
+    _load_sample(application, opened)
+    ui["progressBar"].setValue(100)
+    ui["statusLabel"].setText("Measured.")
+    _load_sample(application, opened, "curved")
+    assert (ui["progressBar"].value("value"), ui["statusLabel"].text) == (0, "")
+
+
 def test_outlining_by_hand_gives_the_segment_editor_something_to_paint(application, opened):
     _load_sample(application, opened)
     application.widgets["outlineByHandButton"].fire("clicked()")
