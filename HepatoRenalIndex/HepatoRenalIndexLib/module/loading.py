@@ -61,6 +61,7 @@ def _addFrames(scene, volume, images: list[UltrasoundImage], spacing: tuple[floa
     browser.AddProxyNode(volume, sequence, False)
     browser.SetOverwriteProxyName(sequence, False)
     browser.SetPlaybackRateFps(10)
+    browser.SetIndexDisplayFormat("%.0f")  # frames have whole numbers
     browser.SetSelectedItemNumber(0)
     browser.EndModify(modified)
     return sequence
