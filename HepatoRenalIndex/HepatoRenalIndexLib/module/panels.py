@@ -11,7 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..imaging.image import InputError
-from . import calibrating
+from . import calibrating, layout
 from .console import ConsoleLogic
 from .installing import Installer
 from .source import findSource, isAlive
@@ -119,7 +119,7 @@ class InputsPanel(Panel):
         self._browser, self._shownOnce = None, False
         self._folder = ""
         ui.loadFileButton.connect("clicked()", self.onLoadFile)
-        ui.fixSpacingButton.connect("clicked()", lambda: self.attempt(logic.fixNodeSpacing))
+        ui.fixSpacingButton.connect("clicked()", lambda: self.attempt(self._fixSpacing))
         ui.calibrateButton.connect("clicked()", lambda: self.attempt(logic.calibrateFromLine))
         ui.rulerPlaceWidget.setPlaceMultipleMarkups(slicer.qSlicerMarkupsPlaceWidget.ForcePlaceSingleMarkup)
         ui.calibrationGroupBox.connect("toggled(bool)", self._onCalibrationOpened)
@@ -136,6 +136,10 @@ class InputsPanel(Panel):
         volume = self.logic.loadFile(path)
         self.logic.parameters().inputVolume = volume
         self._show(volume)
+
+    def _fixSpacing(self) -> None:
+        self.logic.fixNodeSpacing()
+        layout.fitImage()  # of another size now, it would lie in a corner or reach beyond the view
 
     def _onCalibrationOpened(self, isOpen: bool) -> None:
         if isOpen:

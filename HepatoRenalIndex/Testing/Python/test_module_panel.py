@@ -118,8 +118,11 @@ def test_undo_of_the_segment_editor_does_not_reach_into_another_frame(applicatio
         assert editor.value("undoEnabled") is forgets
 
 
-def test_a_line_on_the_ruler_calibrates(application, opened):
+def test_a_line_on_the_ruler_calibrates(application, opened, monkeypatch):
     import vtk
+
+    fitted = []
+    monkeypatch.setattr(sys.modules["HepatoRenalIndexLib.module.layout"], "fitImage", lambda: fitted.append(True))
 
     ui = application.widgets
     _load_sample(application, opened)
@@ -145,9 +148,11 @@ def test_a_line_on_the_ruler_calibrates(application, opened):
     assert "from you" in ui["calibrationLabel"].value("text")
     assert ui["fixSpacingButton"].value("visible") is True
     roi = opened.logic.shown.state.liver.roi
+    fitted.clear()
     ui["fixSpacingButton"].fire("clicked()")
     application.queue.run()
     assert volume.GetSpacing()[:2] == pytest.approx((0.6, 0.6))
+    assert fitted[-1:] == [True]
     assert opened.logic.shown.state.liver.roi == roi
     assert ui["fixSpacingButton"].value("visible") is False
 
