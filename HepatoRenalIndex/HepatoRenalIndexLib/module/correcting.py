@@ -104,6 +104,8 @@ class CorrectingLogic(RunningLogic):
         if line is None:
             line = self.scene.AddNewNodeByClass("vtkMRMLMarkupsLineNode", _("Depth ruler"))
             line.CreateDefaultDisplayNodes()
+            # Its length in mm would be that of the pixel size that is about to be corrected.
+            line.GetDisplayNode().SetPropertiesLabelVisibility(False)
             parameters.rulerLine = line
             fileBesideInput(self.scene, source, [line])
         return line

@@ -122,6 +122,9 @@ class InputsPanel(Panel):
         ui.fixSpacingButton.connect("clicked()", lambda: self.attempt(self._fixSpacing))
         ui.calibrateButton.connect("clicked()", lambda: self.attempt(logic.calibrateFromLine))
         ui.rulerPlaceWidget.setPlaceMultipleMarkups(slicer.qSlicerMarkupsPlaceWidget.ForcePlaceSingleMarkup)
+        ui.rulerPlaceWidget.setButtonsVisible(False)  # but for those that draw the line and take it away
+        ui.rulerPlaceWidget.placeButton().show()
+        ui.rulerPlaceWidget.deleteButton().show()
         ui.calibrationGroupBox.connect("toggled(bool)", self._onCalibrationOpened)
 
     def onLoadFile(self) -> None:
@@ -144,6 +147,9 @@ class InputsPanel(Panel):
     def _onCalibrationOpened(self, isOpen: bool) -> None:
         if isOpen:
             self._updateRulerLine()
+        line = self.logic.parameters().rulerLine
+        if isAlive(line) and line.GetDisplayNode() is not None:
+            line.GetDisplayNode().SetVisibility(isOpen)
 
     def _updateRulerLine(self) -> None:
         """Have a line to place as soon as there is an image and the user wants to calibrate."""

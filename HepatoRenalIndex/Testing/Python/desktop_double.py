@@ -92,6 +92,8 @@ class Widget:
             return None
         if name == "layout":
             return Widget(self._api, "QVBoxLayout")
+        if name.endswith("Button") and not arguments:  # a part of the widget
+            return self._values.setdefault(name, Widget(self._api, "QToolButton", name))
         return self._values.get(name)
 
 

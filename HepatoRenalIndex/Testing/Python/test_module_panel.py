@@ -129,6 +129,7 @@ def test_a_line_on_the_ruler_calibrates(application, opened, monkeypatch):
     ui["calibrationGroupBox"].fire("toggled(bool)", True)
     application.queue.run()
     line = opened.logic.parameters().rulerLine
+    assert not line.GetDisplayNode().GetPropertiesLabelVisibility()  # a length that is not known yet
     opened.logic.parameters().rulerLength = 60.0
     application.queue.run()
     assert ui["calibrateButton"].value("enabled") is False
@@ -142,6 +143,8 @@ def test_a_line_on_the_ruler_calibrates(application, opened, monkeypatch):
     ui["calibrateButton"].fire("clicked()")
     application.queue.run()
     assert opened.logic.parameters().userSpacing == pytest.approx(0.6)
+    ui["calibrationGroupBox"].fire("toggled(bool)", False)
+    assert not line.GetDisplayNode().GetVisibility()
     ui["placeByHandButton"].fire("clicked()")
     application.queue.run()
     assert opened.logic.shown.result.calibration.source.value == "user"
