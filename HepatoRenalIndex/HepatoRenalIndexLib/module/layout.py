@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import slicer
 
@@ -64,12 +64,14 @@ def sliceWidget():
     return layoutManager.sliceWidget(IMAGE_VIEW) if layoutManager is not None else None
 
 
-def setLayout(identifier: int) -> None:
-    """Choose a layout. The image is fitted anew when its view has its new size, which cuts it off at its sides."""
+def setLayout(identifier: int, whenSized: Callable[[], None] | None = None) -> None:
+    """Choose a layout. When the views have their new sizes ``whenSized()`` is called, else the image is fitted anew:
+    the new size cuts it off at its sides.
+    """
     import qt
 
     slicer.app.layoutManager().setLayout(identifier)
-    qt.QTimer.singleShot(0, fitImage)
+    qt.QTimer.singleShot(0, whenSized or fitImage)
 
 
 def fitImage() -> None:

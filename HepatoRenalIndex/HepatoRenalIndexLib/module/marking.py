@@ -118,6 +118,8 @@ class MarkingLogic:
             return self.message
         names = {"liver": _("Place the liver ROI first: click the liver."),
                  "kidney": _("Place the kidney ROI first: click the renal cortex.")}  # fmt: skip
+        if self.isSkipped and len(self.missing) == len(ORGANS):
+            return ""
         for organ in self.missing:
             return names[organ]
         try:
@@ -125,6 +127,12 @@ class MarkingLogic:
         except InputError as error:
             return str(error)
         return ""
+
+    @property
+    def isSkipped(self) -> bool:
+        """Whether the reader came back to an image that was skipped before."""
+        said = None if self.session is None else self.session.reading()
+        return said is not None and said.skipped
 
     def measured(self) -> Reading | None:
         """Brightness and index of the ROIs as they lie; None where the study is blind or they give no index."""
@@ -160,7 +168,7 @@ class MarkingLogic:
         reason = self.whyNotNext()
         if reason:
             raise InputError(reason)
-        liver, kidney = self.roi("liver"), self.roi("kidney")
+        liver, kidney = self.roi("liver"), self.roi("kidney")  # both None where a skip is left as it is
         before = session.reading()
         if before is not None and (before.liver, before.kidney) == (liver, kidney):
             session.forward()
@@ -189,7 +197,8 @@ class MarkingLogic:
         self._resting = False
         if self.isRunning:
             self._ensureShown()
-            self._view.show(self.volume, self.session.study.blind)
+            if self.volume is not None:
+                self._view.showAgain(self.volume, self.session.study.blind)
             self._placeNext()
 
     def _require(self) -> ReadingSession:

@@ -72,6 +72,7 @@ class MarkingNodes:
         else:
             update_volume(self._volume, _neutral(image), _calibration(image))
         self._volume.SetOrigin(0, 0, _SLICE_POSITION_MM)
+        self._volume.GetDisplayNode().SetWindowLevelMinMax(0, 255)  # every image begins as it is
         said = image.reading
         for organ in ORGANS:
             self.place(organ, getattr(said, organ) if said is not None else None)
@@ -125,6 +126,7 @@ class MarkingNodes:
             box.SetLocked(True)
             box.GetDisplayNode().SetHandlesInteractive(False)
             box.GetDisplayNode().SetGlyphScale(0.1)
+            box.GetDisplayNode().SetPropertiesLabelVisibility(False)  # it lies over the tissue in the ROI
             point = self._makePoint(_POINT_NAMES[organ], color)
             self._boxes[organ], self._points[organ] = box, point
             self._keepApart(box)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import slicer
+import vtk
 
 from . import layout, views
 from .observing import NodeObservers
@@ -37,6 +38,16 @@ class ReadingView:
         views.showVolume(volume)
         layout.focusImage()
 
+    def showAgain(self, volume, hideGrayLevels: bool) -> None:
+        """Show the volume unless it is on show already, perhaps enlarged."""
+        if _layoutManager() is None:
+            return
+        composite = views.compositeNode()
+        if composite is None or not views.isImageVisible() or composite.GetBackgroundVolumeID() != volume.GetID():
+            self.show(volume, hideGrayLevels)
+        else:
+            layout.focusImage()
+
     def leave(self) -> None:
         """Show what was shown before the session."""
         before, self._before = self._before, None
@@ -68,41 +79,93 @@ class ReadingView:
 
     def _remember(self, hideGrayLevels: bool) -> None:
         arrangement = _layoutManager().layoutLogic().GetLayoutNode().GetViewArrangement()
-        composites = self._scene.GetNodesByClass("vtkMRMLSliceCompositeNode")
-        shown = [
-            (
-                composite,
-                composite.GetBackgroundVolumeID(),
-                composite.GetForegroundVolumeID(),
-                composite.GetLabelVolumeID(),
-            )
-            for composite in composites
-        ]
+        restoreVolumes, restoreSlices = _rememberVolumes(self._scene), _rememberSlices(self._scene)
+        restorePlacing = _rememberPlacing(self._scene)
+        hadDataProbe = hideGrayLevels and _isDataProbeShown()
 
         def restore() -> None:
-            if hideGrayLevels:
+            if hadDataProbe:
                 _showDataProbe(True)
             if self._scene.IsClosing():
                 return
-            layout.setLayout(arrangement)
-            for composite, *volumes in shown:
-                background, foreground, label = (
-                    name if self._scene.GetNodeByID(name or "") else None for name in volumes
-                )
-                composite.SetBackgroundVolumeID(background)
-                composite.SetForegroundVolumeID(foreground)
-                composite.SetLabelVolumeID(label)
-            layout.fitImage()
+            restorePlacing()
+            restoreVolumes()
+            layout.setLayout(arrangement, restoreSlices)
+            restoreSlices()
 
         if hideGrayLevels:
             _showDataProbe(False)
         self._before = restore
 
 
-def _showDataProbe(visible: bool) -> None:
-    """Show or hide the application's panel that tells the values under the mouse pointer."""
-    if slicer.util.mainWindow() is not None:
-        slicer.util.setDataProbeVisible(visible)
+def _rememberVolumes(scene) -> Callable[[], None]:
+    """What every slice view shows; returns what shows it again."""
+    shown = [
+        (node, node.GetBackgroundVolumeID(), node.GetForegroundVolumeID(), node.GetLabelVolumeID())
+        for node in scene.GetNodesByClass("vtkMRMLSliceCompositeNode")
+    ]
+
+    def restore() -> None:
+        for node, *volumes in shown:
+            background, foreground, label = (name if scene.GetNodeByID(name or "") else None for name in volumes)
+            node.SetBackgroundVolumeID(background)
+            node.SetForegroundVolumeID(foreground)
+            node.SetLabelVolumeID(label)
+
+    return restore
+
+
+def _rememberSlices(scene) -> Callable[[], None]:
+    """Where every slice view looks and how large; returns what looks there again."""
+    looks = []
+    for node in scene.GetNodesByClass("vtkMRMLSliceNode"):
+        matrix = vtk.vtkMatrix4x4()
+        matrix.DeepCopy(node.GetSliceToRAS())
+        looks.append((node, matrix, node.GetFieldOfView(), node.GetXYZOrigin(), node.GetDimensions()))
+
+    def restore() -> None:
+        for node, matrix, field, origin, size in looks:
+            if node.GetScene() is None:
+                continue
+            node.GetSliceToRAS().DeepCopy(matrix)
+            node.UpdateMatrices()
+            now = node.GetDimensions()  # of a view of another size the same magnification
+            node.SetFieldOfView(*(field[i] * now[i] / max(size[i], 1) for i in range(2)), field[2])
+            node.SetXYZOrigin(*origin)
+
+    return restore
+
+
+def _rememberPlacing(scene) -> Callable[[], None]:
+    """What a click in place mode would place; returns what chooses that again."""
+    selection = scene.GetNodeByID(SELECTION_NODE)
+    kind = None if selection is None else selection.GetActivePlaceNodeClassName()
+    name = None if selection is None else selection.GetActivePlaceNodeID()
+
+    def restore() -> None:
+        if selection is not None:
+            selection.SetReferenceActivePlaceNodeClassName(kind)
+            selection.SetActivePlaceNodeID(name if scene.GetNodeByID(name or "") else None)
+
+    return restore
+
+
+def _dataProbe():
+    """The application's panel that tells the values under the mouse pointer; None where there is none."""
+    window = slicer.util.mainWindow()
+    found = [] if window is None else slicer.util.findChildren(window, name="DataProbeCollapsibleWidget")
+    return found[0] if found else None
+
+
+def _isDataProbeShown() -> bool:
+    probe = _dataProbe()
+    return probe is not None and not probe.isHidden()
+
+
+def _showDataProbe(isShown: bool) -> None:
+    probe = _dataProbe()
+    if probe is not None:
+        probe.setVisible(isShown)
 
 
 def _layoutManager():

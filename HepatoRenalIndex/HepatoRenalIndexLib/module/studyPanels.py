@@ -7,6 +7,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..imaging.image import InputError
+from ..study.definition import is_study
 from ..study.session import SKIP_REASONS, IntervalError
 from .panels import Panel, setEnabled
 from .studyWork import StudyOptions, describeStudy
@@ -46,6 +47,7 @@ class StudyPanel(Panel):
     def onCreate(self) -> None:
         self.attempt(self._create)
         self.update()
+        self.ui.newStudyGroupBox.collapsed = True  # progress and sentence stand below it
 
     def _create(self) -> None:
         ui = self.ui
@@ -88,10 +90,13 @@ class StudyPanel(Panel):
         if ui.movedImagesLineEdit.currentPath != moved:
             ui.movedImagesLineEdit.setCurrentPath(moved)
         self._describe(folder)
+        ui.studyLabel.setVisible(not self.logic.marking.isRunning)  # the session has a progress of its own
         setEnabled(ui.studyImagesLineEdit, not ui.studyVolumesCheckBox.checked)
         reason = study.whyBusy()
         if not reason and not folder:
             reason = _("Choose an empty folder for the study first.")
+        if not reason and is_study(folder):
+            reason = _("The folder holds a study already; choose another folder for a new one.")
         if not reason and not (ui.studyImagesLineEdit.currentPath or ui.studyVolumesCheckBox.checked):
             reason = _("Choose the folder of the images first.")
         setEnabled(ui.createStudyButton, not reason)
@@ -126,11 +131,15 @@ class ReadingPanel(Panel):
         ui.readingBackButton.connect("clicked()", self.onBack)
         ui.skipButton.connect("clicked()", self.onSkip)
         ui.skipReasonComboBox.addItems([_reason(text) for text in SKIP_REASONS])
-        logic.marking.changed.connect(self.update)
+        logic.marking.changed.connect(self._onChanged)
 
     def disconnect(self) -> None:
-        self.logic.marking.changed.disconnect(self.update)
+        self.logic.marking.changed.disconnect(self._onChanged)
         self.removeShortcuts()
+
+    def _onChanged(self) -> None:
+        self.tell("")  # what was wrong before the last click
+        self.update()
 
     def _onWhoChanged(self) -> None:
         self._asksWhy = False
@@ -173,11 +182,8 @@ class ReadingPanel(Panel):
         self._addShortcuts()
         session = marking.session
         reason = marking.whyNotNext()
-        instruction = reason or _("Drag the crosses to move the ROIs. Space goes on to the next image.")
-        if session.finished:
-            instruction = _("All images are read. Go back to correct answers, or press Stop.")
         text = _("<b>{progress}</b><br>{instruction}")
-        ui.readingLabel.setText(text.format(progress=marking.progress, instruction=instruction))
+        ui.readingLabel.setText(text.format(progress=marking.progress, instruction=reason or _instruction(marking)))
         ui.readingProgressBar.setMaximum(session.count)
         ui.readingProgressBar.setValue(session.done)
         ui.readingValuesLabel.setText(_values(marking.measured()))
@@ -333,6 +339,15 @@ def _reason(text: str) -> str:
         "lesion or abnormal tissue": _("lesion or abnormal tissue"),
         "poor image quality": _("poor image quality"),
     }.get(text, text)
+
+
+def _instruction(marking) -> str:
+    """What the reader may do with an image on which nothing is missing."""
+    if marking.session.finished:
+        return _("All images are read. Go back to correct answers, or press Stop.")
+    if marking.isSkipped and marking.missing:
+        return _("This image was skipped. Space goes on; to measure it after all, click the liver.")
+    return _("Drag the crosses to move the ROIs (liver yellow, kidney blue). Space goes on to the next image.")
 
 
 def _values(reading) -> str:

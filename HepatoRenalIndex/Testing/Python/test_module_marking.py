@@ -272,6 +272,32 @@ def test_a_skip_needs_a_reason_and_is_kept_with_it(marking, study):
     assert [s.reason for s in study_answers(study).skipped] == ["shadow or artifact"]
 
 
+def test_a_skipped_image_that_is_seen_again_stays_skipped_or_is_measured(marking, study):
+    marking.start(study.folder, "A", 1)
+    marking.skip("shadow or artifact")
+    marking.back()
+    assert marking.isSkipped and marking.whyNotNext() == ""
+    marking.next()
+    assert marking.progress == f"Image 2 of {FRAMES}" and not marking.isSkipped
+    assert len(next(study.sessions_folder.glob("*.jsonl")).read_text().splitlines()) == 2
+    marking.back()
+    marking.place("liver", *CENTERS["liver"])
+    assert "kidney ROI first" in marking.whyNotNext()
+    marking.place("kidney", *CENTERS["kidney"])
+    marking.next()
+    assert study_answers(study).skipped == () and marking.session.done == 1
+
+
+def test_every_image_begins_with_its_own_gray_levels_and_no_text_in_the_rois(scene, marking, study):
+    marking.start(study.folder, "A", 1)
+    marking.volume.GetDisplayNode().SetWindowLevel(90, 60)
+    marking.skip("shadow or artifact")
+    display = marking.volume.GetDisplayNode()
+    assert (display.GetWindowLevelMin(), display.GetWindowLevelMax()) == (0, 255)
+    for box in scene.GetNodesByClass("vtkMRMLMarkupsROINode"):
+        assert not box.GetDisplayNode().GetPropertiesLabelVisibility()
+
+
 @pytest.mark.parametrize("blind", [True, False])
 def test_values_are_hidden_if_the_study_says_so_and_stored_all_the_same(marking, tmp_path, blind):
     study = make_study(tmp_path / "study", blind=blind)
@@ -387,8 +413,8 @@ def test_the_slice_view_shows_the_image_whole_and_upright(scene, marking, study)
     logic.SetMRMLScene(None)
 
 
-@pytest.mark.parametrize("hides", [True, False])
-def test_the_views_are_as_before_when_a_session_ends(scene, marking, study, monkeypatch, hides):
+@pytest.mark.parametrize(("hides", "isShown"), [(True, True), (True, False), (False, True)])
+def test_the_views_are_as_before_when_a_session_ends(scene, marking, study, monkeypatch, hides, isShown):
     """With the application's own layout logic; only its windows are missing."""
     volume = loadSample(scene, "sector")
     layout = slicer.vtkMRMLLayoutLogic()
@@ -400,9 +426,16 @@ def test_the_views_are_as_before_when_a_session_ends(scene, marking, study, monk
     other, another = scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode"), loadSample(scene, "no_kidney")
     other.SetBackgroundVolumeID(another.GetID())
     other.SetForegroundVolumeID(volume.GetID())
+    look = scene.AddNewNodeByClass("vtkMRMLSliceNode", "test")
+    look.SetLayoutName("test")
+    look.SetDimensions(400, 300, 1)
+    look.SetOrientation("Coronal")
+    look.SetSliceOffset(7.0)
+    look.SetFieldOfView(80, 60, 1)
+    look.SetXYZOrigin(3, 4, 0)
     view = types.SimpleNamespace(
         mrmlSliceCompositeNode=lambda: composite,
-        mrmlSliceNode=lambda: types.SimpleNamespace(SetOrientation=lambda name: None),
+        mrmlSliceNode=lambda: look,
         fitSliceToBackground=lambda: fits.append(composite.GetBackgroundVolumeID()),
         visible=True,
         sliceView=lambda: image,
@@ -421,9 +454,10 @@ def test_the_views_are_as_before_when_a_session_ends(scene, marking, study, monk
     timer = types.SimpleNamespace(singleShot=lambda delay, call: later.append(call))
     monkeypatch.setitem(sys.modules, "qt", types.SimpleNamespace(QTimer=timer))
     monkeypatch.setitem(slicer.__dict__, "app", types.SimpleNamespace(layoutManager=lambda: manager))
+    panel = types.SimpleNamespace(isHidden=lambda: not isShown or probe[-1:] == [False], setVisible=probe.append)
     for name, value in (
         ("mainWindow", lambda: manager),
-        ("setDataProbeVisible", probe.append),
+        ("findChildren", lambda window, name: [panel] if name == "DataProbeCollapsibleWidget" else []),
         ("setSliceViewerLayers", show_alone),
     ):
         monkeypatch.setitem(slicer.util.__dict__, name, value)
@@ -442,9 +476,21 @@ def test_the_views_are_as_before_when_a_session_ends(scene, marking, study, monk
     view.visible = False
     reading.show(shown, hides)
     assert node.GetViewArrangement() == node.SlicerLayoutOneUpRedSliceView
+    view.visible = True
+    look.SetFieldOfView(20, 15, 1)
+    fits.clear()
+    reading.showAgain(shown, hides)  # the reader is back from another module
+    assert fits == [] and look.GetFieldOfView()[:2] == (20, 15)
+    look.SetSliceOffset(5000.0)
+    look.SetDimensions(800, 300, 1)  # as wide as the layout of the session makes it
     reading.leave()
     reading.leave()
+    look.SetDimensions(400, 300, 1)
+    later.pop()()
+    assert look.GetOrientationString() == "Coronal" and look.GetSliceOffset() == pytest.approx(7.0)
+    assert look.GetFieldOfView()[:2] == (80, 60) and look.GetXYZOrigin()[:2] == (3, 4)
     assert node.GetViewArrangement() == node.SlicerLayoutFourUpView
-    assert composite.GetBackgroundVolumeID() == volume.GetID() and probe == [False, True] * hides
+    assert composite.GetBackgroundVolumeID() == volume.GetID()
+    assert probe == ([False] + [True] * isShown) * hides
     assert (other.GetBackgroundVolumeID(), other.GetForegroundVolumeID()) == (another.GetID(), volume.GetID())
     layout.SetMRMLScene(None)

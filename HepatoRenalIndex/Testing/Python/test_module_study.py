@@ -184,7 +184,7 @@ def test_what_the_section_uses_of_qt_exists_there():
     assert shortcut and shortcut <= set(api["qt.QShortcut"]["names"])
 
 
-def test_disabled_buttons_say_what_is_missing(application, opened):
+def test_disabled_buttons_say_what_is_missing(application, opened, study):
     ui = application.widgets
     for name in ("startReadingButton", "agreementButton", "algorithmReaderButton"):
         assert ui[name].value("enabled") is False
@@ -197,6 +197,9 @@ def test_disabled_buttons_say_what_is_missing(application, opened):
     assert ui["startReadingButton"].value("toolTip") == "Give the short name of the reader first."
     assert ui["createStudyButton"].value("toolTip") == "Choose the folder of the images first."
     assert "no study in this folder" in ui["studyLabel"].value("text")
+    opened.logic.parameters().studyFolder = str(study.folder)
+    opened.panel.update()
+    assert "holds a study already" in ui["createStudyButton"].value("toolTip")
 
 
 def test_progress_and_cancel_are_there_while_something_is_done(application, opened, study, tmp_path, monkeypatch):
@@ -230,8 +233,10 @@ def test_keys_and_buttons_lead_through_a_session(application, opened, study):
     assert ui["readingNextButton"].value("enabled") is False
     assert application.press("Space") == 1  # too early: told, nothing stored
     assert "liver ROI first" in ui["studyStatusLabel"].value("text") and marking.session.done == 0
+    assert ui["studyLabel"].value("visible") is False  # its progress would be that of the beginning
     _place(application, opened)
     assert ui["readingNextButton"].value("enabled") is True
+    assert ui["studyStatusLabel"].value("text") == ""  # the sentence holds no longer
     application.press("Space")
     assert f"Image 2 of {FRAMES}" in ui["readingLabel"].value("text")
     application.press("Backspace")
@@ -239,6 +244,10 @@ def test_keys_and_buttons_lead_through_a_session(application, opened, study):
     ui["readingNextButton"].fire("clicked()")
     ui["skipReasonComboBox"]._values["currentText"] = "poor image quality"
     ui["skipButton"].fire("clicked()")
+    assert f"Image 3 of {FRAMES}" in ui["readingLabel"].value("text")
+    application.press("Backspace")
+    assert "This image was skipped" in ui["readingLabel"].value("text")
+    application.press("Space")
     assert f"Image 3 of {FRAMES}" in ui["readingLabel"].value("text")
     assert (ui["readingProgressBar"].value("value"), ui["readingProgressBar"].value("maximum")) == (2, FRAMES)
     ui["stopReadingButton"].fire("clicked()")
