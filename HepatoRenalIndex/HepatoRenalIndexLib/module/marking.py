@@ -134,6 +134,12 @@ class MarkingLogic:
         said = None if self.session is None else self.session.reading()
         return said is not None and said.skipped
 
+    @property
+    def isStored(self) -> bool:
+        """Whether the ROIs lie as they were answered, or the image was skipped and has none."""
+        said = None if self.session is None else self.session.reading()
+        return said is not None and (said.liver, said.kidney) == (self.roi("liver"), self.roi("kidney"))
+
     def measured(self) -> Reading | None:
         """Brightness and index of the ROIs as they lie; None where the study is blind or they give no index."""
         if self.session is None or self.session.study.blind or self.message or self.missing:
@@ -168,12 +174,10 @@ class MarkingLogic:
         reason = self.whyNotNext()
         if reason:
             raise InputError(reason)
-        liver, kidney = self.roi("liver"), self.roi("kidney")  # both None where a skip is left as it is
-        before = session.reading()
-        if before is not None and (before.liver, before.kidney) == (liver, kidney):
+        if self.isStored:
             session.forward()
         else:
-            session.answer(liver, kidney)
+            session.answer(self.roi("liver"), self.roi("kidney"))
         self._show()
 
     def skip(self, reason: str) -> None:

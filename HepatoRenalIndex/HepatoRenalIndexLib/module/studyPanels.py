@@ -343,7 +343,7 @@ def _reason(text: str) -> str:
 
 def _instruction(marking) -> str:
     """What the reader may do with an image on which nothing is missing."""
-    if marking.session.finished:
+    if marking.session.finished and marking.isStored:
         return _("All images are read. Go back to correct answers, or press Stop.")
     if marking.isSkipped and marking.missing:
         return _("This image was skipped. Space goes on; to measure it after all, click the liver.")

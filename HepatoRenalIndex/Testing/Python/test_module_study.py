@@ -348,6 +348,9 @@ def test_a_session_too_early_asks_for_a_reason(application, opened, tmp_path):
     _begin(application, opened, study)
     read(opened.logic.marking, "A", 1)
     assert "All images are read" in ui["readingLabel"].value("text")
+    opened.logic.marking.place("liver", CENTERS["liver"][0] + 9, CENTERS["liver"][1])
+    application.queue.run()
+    assert "Space goes on" in ui["readingLabel"].value("text")  # to press Stop would lose the correction
     ui["stopReadingButton"].fire("clicked()")
     assert ui["overrideLineEdit"].value("visible") is False
     _begin(application, opened, study, session=2)
