@@ -92,9 +92,27 @@ class Widget:
             return None
         if name == "layout":
             return Widget(self._api, "QVBoxLayout")
+        if name == "horizontalHeader":  # the list does not have its class
+            return self._values.setdefault(name, Header())
         if name.endswith("Button") and not arguments:  # a part of the widget
             return self._values.setdefault(name, Widget(self._api, "QToolButton", name))
         return self._values.get(name)
+
+
+class Header:
+    """Where the columns of a table view stand."""
+
+    def __init__(self):
+        self.order: list[int] = list(range(200))
+
+    def setMaximumSectionSize(self, width: int) -> None:
+        pass
+
+    def visualIndex(self, column: int) -> int:
+        return self.order.index(column)
+
+    def moveSection(self, start: int, end: int) -> None:
+        self.order.insert(end, self.order.pop(start))
 
 
 def ui_widgets(api: Api, ui_file: Path = UI_FILE) -> dict[str, Widget]:

@@ -13,21 +13,30 @@ _LINE_COLOR, _WHOLE_COLOR, _SHOWN_COLOR = (0.15, 0.35, 0.7), (0.45, 0.45, 0.45),
 
 
 def updateFramesPlot(scene, valueOfFrame: Mapping[int, float], whole: float | None, shownFrame: int, unit: str):
-    """Show a value over the frames, that of the subject, and which frame is shown; ``unit`` names the axis."""
+    """Show a value over the frames, that of the subject, and which frame is shown; ``unit`` tells what it is.
+
+    A still image has no curve.
+    """
+    title = _("Liver fat over the frames: {unit}").format(unit=unit) if unit else _("Liver fat over the frames")
+    axis = _("Percent") if unit.startswith("%") else _("Probability") if unit else ""  # short: the plot is low
+    if len(valueOfFrame) < 2:
+        return plotChart(scene, FAT_FRAMES, title, _("Frame"), axis, [])
     frames = np.array(list(valueOfFrame), float)
     values = np.array(list(valueOfFrame.values()), float)
     name = _("Liver fat plot data")
     level = np.full(values.size, np.nan if whole is None else whole)
     line = plotTable(scene, FAT_FRAMES, {"frame": frames, "value": values, "subject": level}, name)
-    shown = valueOfFrame.get(shownFrame)
-    marked = {"frame": [shownFrame], "shown": [shown]} if shown is not None else {"frame": [], "shown": []}
-    columns = {column: np.array(value, float) for column, value in marked.items()}
-    mark = plotTable(scene, FAT_FRAMES + "-shown", columns, name)
     series = [plotSeries(scene, FAT_FRAMES, "value", _("Frame"), line, "frame", _LINE_COLOR, marked=True)]
     if whole is not None:
         series.append(plotSeries(scene, FAT_FRAMES, "subject", _("Subject"), line, "frame", _WHOLE_COLOR, dashed=True))
-    series.append(plotSeries(scene, FAT_FRAMES, "shown", _("Frame shown"), mark, "frame", _SHOWN_COLOR, single=True))
-    return plotChart(scene, FAT_FRAMES, _("Liver fat over the frames"), _("Frame"), unit, series)
+    if shownFrame in valueOfFrame:
+        # Twice: of one point alone the application complains with every frame
+        columns = {"frame": np.full(2, shownFrame, float), "shown": np.full(2, valueOfFrame[shownFrame], float)}
+        mark = plotTable(scene, FAT_FRAMES + "-shown", columns, name)
+        series.append(
+            plotSeries(scene, FAT_FRAMES, "shown", _("Frame shown"), mark, "frame", _SHOWN_COLOR, single=True)
+        )
+    return plotChart(scene, FAT_FRAMES, title, _("Frame"), axis, series)
 
 
 def clearFramesPlot(scene) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import slicer
 from HepatoRenalIndexLib.module.layout import registerLayout as registerLayouts
 from HepatoRenalIndexLib.module.layout import setLayout
 
@@ -35,6 +36,15 @@ def showImageAndCurve(scene) -> None:
     registerLayout()
     setLayout(LAYOUT_ID)
     connectPlotView(scene)
+
+
+def fitPlot() -> None:
+    """Let the axes of the plot fit the curve: by itself the application keeps those of the curve before."""
+    layoutManager = slicer.app.layoutManager()
+    for index in range(layoutManager.plotViewCount if layoutManager is not None else 0):
+        plot = layoutManager.plotWidget(index)
+        if plot.mrmlPlotViewNode().GetSingletonTag() == FRAMES_VIEW:
+            plot.plotView().fitToContent()
 
 
 def connectPlotView(scene) -> None:

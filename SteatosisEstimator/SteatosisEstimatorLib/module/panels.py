@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import qt
 import slicer
@@ -12,7 +13,7 @@ from slicer.i18n import tr as _
 
 from .installing import installerFor
 from .models import cardHtml, shippedModels
-from .resultText import modelHtml
+from .resultText import modelHtml, resultSentence
 from .vocabulary import PARAMETER_OF_VIEW
 
 
@@ -22,14 +23,16 @@ class InputsPanel(Panel):
     def __init__(self, ui, logic, tell, show: Callable):
         super().__init__(ui, logic, tell)
         self._show = show
+        self._folder = ""
         ui.loadFilesButton.connect("clicked()", self.onLoadFiles)
         ui.guessButton.connect("clicked()", lambda: self.attempt(self._guess))
 
     def onLoadFiles(self) -> None:
         paths = qt.QFileDialog.getOpenFileNames(
-            slicer.util.mainWindow(), _("Load ultrasound files"), "", _("Ultrasound images (*)")
+            slicer.util.mainWindow(), _("Load ultrasound files"), self._folder, _("Ultrasound images (*)")
         )
         if paths:
+            self._folder = str(Path(paths[0]).parent)  # the next files probably lie beside them
             self.attempt(self._load, paths)
 
     def _load(self, paths) -> None:
@@ -63,6 +66,7 @@ class InputsPanel(Panel):
         if not text and unused and shown.model.card is not None:
             text = _("Views that the model leaves aside: {count}.").format(count=len(unused))
         ui.inputLabel.setText(text)
+        ui.inputLabel.setVisible(bool(text))  # empty, it would leave a gap
 
 
 class ModelPanel(Panel):
@@ -103,10 +107,12 @@ class ModelPanel(Panel):
 
 
 class EstimatePanel(RunPanel):
-    """Estimating, out of process. ``ensure(model)`` installs what the model needs."""
+    """Estimating, out of process. ``ensure(model)`` installs what the model needs, ``show(volume)`` shows a volume."""
 
-    def __init__(self, ui, logic, tell, ensure: Callable | None = None):
+    def __init__(self, ui, logic, tell, show: Callable, ensure: Callable | None = None):
         super().__init__(ui, logic, tell)
+        self._show = show
+        self._told = None  # the estimate that progress and message tell of
         self._ensure = ensure or (lambda model: installerFor(model).ensure())
 
     def _start(self) -> None:
@@ -115,13 +121,24 @@ class EstimatePanel(RunPanel):
             raise InputError(reason)
         self.tell(_("Preparing..."))
         self._ensure(self.logic.model())
-        self.logic.startEstimating()
         self.tell(_("Estimating..."))
+        self.logic.startEstimating()
+        shown = self.logic.shown
+        self._show(shown.sources[shown.view].volume)
 
     def _done(self) -> str:
-        return _("Estimated.")
+        self._told = self.logic.shown.estimate
+        return resultSentence(self.logic.shown)
+
+    def _forgetOld(self) -> None:
+        """What was told of an estimate does not hold for other images or settings."""
+        if self._told is not None and self._told != self.logic.shown.estimate and not self.logic.process.isRunning:
+            self._told = None
+            self.ui.progressBar.setValue(0)
+            self.tell("")
 
     def update(self) -> None:
+        self._forgetOld()
         self.enable(self.ui.applyButton, self.logic.whyNotEstimable())
         running = self.logic.process.isRunning
         self.enable(self.ui.cancelButton, "" if running else _("No estimate is running."))

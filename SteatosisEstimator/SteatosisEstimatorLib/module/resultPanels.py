@@ -16,6 +16,8 @@ from .installing import installerFor
 from .resultText import explanationText, partsHtml, resultHtml, warningHtml
 from .vocabulary import viewName
 
+_WIDEST_COLUMN = 160  # pixels: sentences must not push the numbers out of sight
+
 
 class ResultsPanel(Panel):
     """The number, why it may be doubtful, its parts, plot, tables."""
@@ -23,9 +25,11 @@ class ResultsPanel(Panel):
     def __init__(self, ui, logic, tell):
         super().__init__(ui, logic, tell)
         self._tableNode = None
+        self._parts = ""
         for kind in tables.KINDS:
             ui.tableComboBox.addItem(kind.title)
         ui.tableComboBox.connect("currentIndexChanged(int)", lambda index: self._updateTable())
+        ui.tableView.horizontalHeader().setMaximumSectionSize(_WIDEST_COLUMN)
         ui.plotsButton.connect("clicked()", lambda: self.attempt(layout.showImageAndCurve, logic.scene))
         ui.imageOnlyButton.connect("clicked()", lambda: self.attempt(showImageOnly))
         ui.saveCsvButton.connect("clicked()", self.onSaveCsv)
@@ -49,8 +53,14 @@ class ResultsPanel(Panel):
         warning = warningHtml(shown)
         ui.warningLabel.setText(warning)
         ui.warningLabel.setVisible(bool(warning))
-        ui.partsTextBrowser.setHtml(partsHtml(shown))
+        self._updateParts(partsHtml(shown))
         self._updateTable()
+
+    def _updateParts(self, parts: str) -> None:
+        if parts != self._parts:  # set again, the text would be scrolled to its beginning
+            self._parts = parts
+            self.ui.partsTextBrowser.setHtml(parts)
+        self.ui.partsGroupBox.setVisible(bool(parts))
 
     def _updateTable(self) -> None:
         table = getattr(self.logic.parameters(), self._kind.parameter)

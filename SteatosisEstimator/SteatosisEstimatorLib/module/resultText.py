@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import math
+import re
 from collections.abc import Sequence
 
 from slicer.i18n import tr as _
@@ -13,7 +15,10 @@ from ..explanation.maps import METHODS
 from .logic import Shown
 from .models import warningsOf
 from .tables import Row
-from .vocabulary import viewName
+from .vocabulary import measurementName, viewName
+
+_SENTENCE_END = re.compile(r"(?<=\.) (?=[A-Z]|[a-z-]+: )")  # the next sentence may begin with the view that it is about
+_MORE_FAT, _LESS_FAT = "#c98a4b", "#6b8fb5"
 
 
 def resultHtml(shown: Shown) -> str:
@@ -45,6 +50,17 @@ def resultHtml(shown: Shown) -> str:
     return "<br>".join(lines)
 
 
+def resultSentence(shown: Shown) -> str:
+    """The number in one line, for the end of a run."""
+    row = shown.estimate
+    if row is None or row["fat_percent"] is None:
+        return _("Estimated; see Results.")
+    text = _("Fat {fat} % (90% interval {low} to {high} %); see Results.")
+    if row["message"]:
+        text = _("Fat {fat} % (90% interval {low} to {high} %), doubtful; see Results.")
+    return text.format(fat=_one(row["fat_percent"]), low=_one(row["fat_low"]), high=_one(row["fat_high"]))
+
+
 def warningHtml(shown: Shown) -> str:
     """The reasons to doubt the number, empty for none."""
     if shown.estimate is None or not shown.estimate["message"]:
@@ -52,9 +68,8 @@ def warningHtml(shown: Shown) -> str:
     title = _("The images are outside of what the model was trained on, or doubtful; do not rely on the number:")
     if not any(flag.startswith("outside_") for flag in shown.estimate["flags"].split(";")):
         title = _("Reasons to doubt the number:")
-    return (
-        f"<span style='color:#c00000'><b>⚠ {html.escape(title)}</b><br>{html.escape(shown.estimate['message'])}</span>"
-    )
+    reasons = "<br>".join(f"• {html.escape(reason)}" for reason in _SENTENCE_END.split(shown.estimate["message"]))
+    return f"<span style='color:#c00000'><b>⚠ {html.escape(title)}</b><br>{reasons}</span>"
 
 
 def modelHtml(card: ModelCard) -> str:
@@ -113,7 +128,7 @@ def _viewsTable(rows: Sequence[Row]) -> str:
     header = (_("View"), _("Frames"), _("Alone"), _("Share"))
     body = [
         (
-            viewLabel(row["view"]),
+            html.escape(viewLabel(row["view"])),
             f"{row['frames'] or 0:.0f}",
             _alone(row),
             "" if row["weight"] is None else f"{100 * row['weight']:.0f} %",
@@ -136,15 +151,28 @@ def _contributionsTable(rows: Sequence[Row]) -> str:
     body = []
     for row in sorted(rows, key=lambda row: -abs(row["adds_percent"] or 0)):
         adds = row["adds_percent"] or 0
-        bar = "█" * round(10 * abs(adds) / largest)
-        value = "" if row["value"] is None else f"{row['value']:.3g} {row['unit']}"
-        body.append((row["name"].replace("_", " "), value, f"{adds:+.1f}", bar))
+        spaces = "&nbsp;" * round(8 * abs(adds) / largest)
+        bar = f"<span style='background-color:{_MORE_FAT if adds > 0 else _LESS_FAT}'>{spaces}</span>"
+        name = html.escape(measurementName(row["name"]))
+        body.append((name, html.escape(_measured(row)), f"{adds:+.1f}", bar))
     return _table((_("Measurement"), _("Value"), _("Adds"), ""), body)
 
 
+def _measured(row: Row) -> str:
+    """The value for people: a ratio instead of its logarithm."""
+    if row["value"] is None:
+        return ""
+    return f"{math.exp(row['value']):.2f}" if row["unit"] == "ln" else f"{row['value']:.3g} {row['unit']}"
+
+
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of cells that are HTML."""
+    space = {"th": "nowrap", "td": "normal"}
+
     def cells(values, kind):
-        return "".join(f"<{kind} style='padding-right:8px' align='left'>{html.escape(v)}</{kind}>" for v in values)
+        return "".join(
+            f"<{kind} style='padding-right:6px; white-space:{space[kind]}' align='left'>{v}</{kind}>" for v in values
+        )
 
     return f"<table><tr>{cells(header, 'th')}</tr>" + "".join(f"<tr>{cells(r, 'td')}</tr>" for r in rows) + "</table>"
 

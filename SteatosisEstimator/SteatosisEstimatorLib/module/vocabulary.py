@@ -38,6 +38,33 @@ def viewName(view: View) -> str:
     }[view]
 
 
+def measurementName(name: str) -> str:
+    """What the user reads for a measurement of the default model; the name itself for one that is not known.
+
+    Those whose unit is ``ln`` are shown as the ratio.
+    """
+    return {
+        "log_hri": _("Hepatorenal index"),
+        "log_hri_published": _("Hepatorenal index at equal depth"),
+        "organ_ratio": _("Liver / kidney"),
+        "organ_contrast": _("Liver - kidney"),
+        "window_ratio": _("Liver / kidney in regions"),
+        "depth_matched_ratio": _("Liver / kidney at equal depth"),
+        "liver_over_scan": _("Liver / rest of the image"),
+        "attenuation_slope": _("Loss of brightness with depth"),
+        "attenuation_slope_speckle": _("Loss of brightness with depth, by speckle"),
+        "deep_ratio": _("Deep half / liver"),
+        "deep_contrast": _("Deep half - liver"),
+        "border_ratio": _("Deep border / liver"),
+        "border_contrast": _("Deep border - liver"),
+        "brightest_border_ratio": _("Brightest deep border / liver"),
+        "brightest_border_contrast": _("Brightest deep border - liver"),
+        "wall_skewness": _("Vessel walls, skewness"),
+        "wall_height": _("Vessel walls, height"),
+        "speckle_ratio": _("Liver / speckle"),
+    }.get(name, name.replace("_", " "))
+
+
 def usableViews(card: ModelCard) -> tuple[View, ...]:
     """The views that a model can take; views of liver and kidney stand in for each other in every recipe."""
     wanted = set(card.views)

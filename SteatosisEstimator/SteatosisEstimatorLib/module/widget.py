@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import slicer
 from HepatoRenalIndexLib.module.sceneWidget import SceneWidget
-from HepatoRenalIndexLib.module.views import showVolume
+from HepatoRenalIndexLib.module.views import ensureShown, showVolume
 
 from . import layout
 from .console import ConsoleLogic
 from .panels import EstimatePanel, InputsPanel, ModelPanel
 from .resultPanels import CohortPanel, ExplanationPanel, ResultsPanel
+from .tables import INPUT_COLUMN
 
 
 class ModuleWidget(SceneWidget):
@@ -19,8 +20,9 @@ class ModuleWidget(SceneWidget):
 
     def __init__(self, uiWidget, logic: ConsoleLogic, isEntered, ensure: Callable | None = None):
         super().__init__(uiWidget, logic, isEntered)
+        self._plotted = None
         tell = self.ui.statusLabel.setText
-        self._estimatePanel = EstimatePanel(self.ui, logic, tell, ensure)
+        self._estimatePanel = EstimatePanel(self.ui, logic, tell, ensureShown, ensure)
         self._cohortPanel = CohortPanel(self.ui, logic, tell, ensure)
         self._panels = [
             InputsPanel(self.ui, logic, tell, showVolume),
@@ -40,3 +42,8 @@ class ModuleWidget(SceneWidget):
 
     def _updateViews(self) -> None:
         layout.connectPlotView(slicer.mrmlScene)
+        shown = self.logic.shown
+        plotted = shown.view, None if shown.estimate is None else shown.estimate[INPUT_COLUMN]
+        if plotted != self._plotted:  # and not with every frame: the user may have enlarged a part
+            self._plotted = plotted
+            layout.fitPlot()

@@ -177,7 +177,7 @@ def test_the_layer_and_the_curve_follow_the_frame_of_the_clip(estimated):
     table = chart.GetNthPlotSeriesNode(0).GetTableNode().GetTable()
     values = [table.GetValueByName(i, "value").ToDouble() for i in range(table.GetNumberOfRows())]
     assert values == [row["fat_percent"] for row in estimated.shown.frames if row["view"] == "hr"]
-    assert "biopsy" in chart.GetYAxisTitle()
+    assert "biopsy" in chart.GetTitle()
     clip.browser.SetSelectedItemNumber(0)
     show_volume(estimated.scene, estimated.shown.sources[View.LIVER_KIDNEY].volume)
     estimated.refresh()

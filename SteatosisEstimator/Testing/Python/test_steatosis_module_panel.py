@@ -162,7 +162,10 @@ def test_the_estimate_is_in_the_panel_with_its_doubts_before_it_is_believed(appl
     assert "outside of what the model was trained on" in ui["warningLabel"].value("text")
     assert "The scanner X" in ui["warningLabel"].value("text")
     assert ui["warningLabel"].value("visible") is True
-    assert "log hri" in ui["partsTextBrowser"].value("html")
+    assert ui["statusLabel"].value("text") == "Fat 12.3 % (90% interval 4.0 to 31.0 %), doubtful; see Results."
+    assert "Hepatorenal index</td>" in ui["partsTextBrowser"].value("html")
+    assert ">1.35</td>" in ui["partsTextBrowser"].value("html")  # the ratio, not its logarithm
+    assert ui["partsGroupBox"].value("visible") is True
     assert "50 %" in ui["partsTextBrowser"].value("html")
     assert "Grad-CAM" in ui["explanationLabel"].value("text")
     assert ui["sequenceSeekWidget"].value("visible") is True
@@ -180,6 +183,9 @@ def test_the_estimate_is_in_the_panel_with_its_doubts_before_it_is_believed(appl
     opened.logic.parameters().subject = "B"
     application.queue.run()
     assert ui["warningLabel"].value("visible") is False
+    assert ui["partsGroupBox"].value("visible") is False
+    assert ui["statusLabel"].value("text") == ""  # the number of another subject
+    assert ui["progressBar"].value("value") == 0
 
 
 def test_the_image_is_chosen_by_its_view_and_the_layer_follows(application, opened):
@@ -202,6 +208,44 @@ def test_the_image_is_chosen_by_its_view_and_the_layer_follows(application, open
     opened.logic.parameters().showOverlay = False
     application.queue.run()
     assert composite.GetForegroundVolumeID() is None
+
+
+def test_the_image_that_is_estimated_is_shown_unless_another_of_the_subject_is(application, opened):
+    _load(application, opened)
+    _pretend_estimate(opened)
+    shown = []
+    opened.panel._estimatePanel._show = shown.append
+    for name in ("hr", "liverKidney"):
+        show_volume(application.scene, getattr(opened.logic.parameters(), name))
+        application.widgets["applyButton"].fire("clicked()")
+        assert shown[-1] is getattr(opened.logic.parameters(), name)
+
+
+def test_doubts_are_a_list(application, opened):
+    from SteatosisEstimatorLib.module.resultText import warningHtml
+
+    message = "The view hr stands in. hr: The share is 8.2 %, in training 0.0 % to 0.5 %. Some frames refused."
+    shown = types.SimpleNamespace(estimate={"message": message, "flags": ""})
+    assert warningHtml(shown).count("• ") == 3
+
+
+def test_every_measurement_of_the_default_model_has_a_name_for_people(application, opened):
+    from SteatosisEstimatorLib.features.catalog import FEATURES
+    from SteatosisEstimatorLib.module.vocabulary import measurementName
+
+    assert [name for name in FEATURES if measurementName(name) == name.replace("_", " ")] == []
+
+
+def test_labels_that_wrap_do_not_widen_the_panel():
+    """A form layout takes the width of their unwrapped text for the smallest one, and the panel stays that wide."""
+    import xml.etree.ElementTree as ElementTree
+
+    path = MODULE / "Resources" / "UI" / "SteatosisEstimator.ui"
+    for label in ElementTree.parse(path).iter("widget"):
+        if label.get("class") == "QLabel" and label.find("property[@name='wordWrap']") is not None:
+            policy = label.find("property[@name='sizePolicy']/sizepolicy")
+            isShort = label.get("name") == "researchLabel"
+            assert isShort or policy.get("hsizetype") == "Ignored", label.get("name")
 
 
 def test_a_frame_without_a_map_says_which_frames_have_one(application, opened):
@@ -320,12 +364,24 @@ def test_image_and_curve_are_shown_together(application, opened):
     _pretend_estimate(opened)
     application.widgets["applyButton"].fire("clicked()")
     application.queue.run()
-    slicer.app.layoutManager = lambda: types.SimpleNamespace(
-        layoutLogic=lambda: layout, setLayout=layout.GetLayoutNode().SetViewArrangement, sliceWidget=lambda name: None
+    fitted = []
+    plot = types.SimpleNamespace(
+        mrmlPlotViewNode=lambda: application.scene.GetSingletonNode("LiverFatFrames", "vtkMRMLPlotViewNode"),
+        plotView=lambda: types.SimpleNamespace(fitToContent=lambda: fitted.append(opened.logic.shown.view.value)),
     )
+    slicer.app.layoutManager = lambda: types.SimpleNamespace(
+        layoutLogic=lambda: layout, setLayout=layout.GetLayoutNode().SetViewArrangement, sliceWidget=lambda name: None,
+        plotViewCount=1, plotWidget=lambda index: plot,
+    )  # fmt: skip
     application.widgets["plotsButton"].fire("clicked()")
     view = application.scene.GetSingletonNode("LiverFatFrames", "vtkMRMLPlotViewNode")
-    assert view.GetPlotChartNode().GetTitle() == "Liver fat over the frames"
+    assert view.GetPlotChartNode().GetTitle().startswith("Liver fat over the frames")
+    assert view.GetPlotChartNode().GetNumberOfPlotSeriesNodes() == 0  # a still image has no curve
+    show_volume(application.scene, opened.logic.parameters().hr)
+    opened.logic.requestRefresh()
+    application.queue.run()
+    assert view.GetPlotChartNode().GetNumberOfPlotSeriesNodes() == 3
+    assert fitted == ["hr"]  # the application itself keeps the axes of the plot before
     slicer.app.layoutManager = lambda: None
     layout.SetMRMLScene(None)
 

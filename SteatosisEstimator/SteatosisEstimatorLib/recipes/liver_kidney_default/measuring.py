@@ -74,7 +74,8 @@ class SubjectMeasurer:
                     MeasuredFrame(image.source, frame.index, measured.values, measured.message, measured.flags)
                 )
                 done = len(evenly(frame.count, self._most_frames))
-                job.progress(min(len(frames) / done, 1.0), f"measuring {image.source}")
+                which = f", frame {len(frames)} of {done}" if done > 1 else ""
+                job.progress(min(len(frames) / done, 1.0), f"measuring {image.source}{which}")
             _write(cached, frames)
         return frames
 
