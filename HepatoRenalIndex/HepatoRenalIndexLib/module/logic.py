@@ -42,12 +42,13 @@ class Shown:
     result: FrameResult | None = None
     message: str = ""
     quick: bool = False
-    alone: Calibration | None = None  # of an image in which nothing is outlined yet
+    alone: Calibration | None = None  # of an image in which organs are missing
 
     @property
     def calibration(self) -> Calibration | None:
         """The pixel size of the image shown, as far as it is known."""
-        return self.alone if self.result is None else self.result.calibration
+        known = None if self.result is None else self.result.calibration
+        return known or self.alone
 
     def isOf(self, source: Source, frame: int) -> bool:
         return self.source is not None and self.source.volume is source.volume and self.frame == frame
@@ -274,7 +275,10 @@ class MeasurementLogic:
                 previous = before.result
         result = measureState(image, state, settings, source.storedCalibration(), previous)
         state = self._writePlaced(parameters, case, frame, state, result)
-        self.shown = Shown(source, frame, image, state, settings, result, result.message, previous is not None)
+        alone = None
+        if result.calibration is None:
+            alone, _geometry = calibrateAlone(image, settings, source.storedCalibration())
+        self.shown = Shown(source, frame, image, state, settings, result, result.message, previous is not None, alone)
         resultTable.setRows(self._ensureTable(parameters, source), [resultTable.rowOf(result)])
 
     def _writePlaced(self, parameters, case: CaseNodes, frame: int, state: FrameState, result: FrameResult):

@@ -213,15 +213,17 @@ class MeasurePanel(RunPanel):
             self.tell(_("Measured."))
 
     def _done(self) -> str:
-        return self.logic.shown.message or _("Measured.")
+        return self.logic.outcome or _("Measured.")
 
     def update(self) -> None:
         ui = self.ui
         hasInput = findSource(self.logic.parameters().inputVolume) is not None
         running = self.logic.process.isRunning
-        self.enable(ui.applyButton, self.logic.whyNotMeasurable())
+        shown = self.logic.shown
+        unreadable = shown.message if shown.image is None else ""
+        self.enable(ui.applyButton, self.logic.whyNotMeasurable() or unreadable)
         self.enable(ui.cancelButton, "" if running else _("No measurement is running."))
-        source = self.logic.shown.source
+        source = shown.source
         ui.wholeClipCheckBox.setVisible(source is not None and source.isClip)
         self._followInput("" if source is None else source.volume.GetID())
         for button in (ui.outlineByHandButton, ui.placeByHandButton):

@@ -35,6 +35,7 @@ class RunningLogic(MeasurementLogic):
         self.process.succeeded.connect(self._onSegmented)
         self.process.failed.connect(self._onFailed)
         self._run: tuple[Source, list[int]] | None = None
+        self.outcome = ""  # a sentence on what the last run could not measure
 
     def _forget(self) -> None:
         self.cancel()
@@ -83,6 +84,7 @@ class RunningLogic(MeasurementLogic):
         sentence = _("The results could not be shown; the Python console has the details.")
         try:
             self._show(run, found)
+            self.outcome = self._outcomeOf(run[0], found)
             sentence = ""
         except InputError as error:
             sentence = str(error)
@@ -115,6 +117,15 @@ class RunningLogic(MeasurementLogic):
                 if frame != source.frame and (renamed or before[frame].liver.locked or before[frame].kidney.locked)
             ]
             self.refresh()
+
+    def _outcomeOf(self, source: Source, found: list[SegmentedFrame]) -> str:
+        failed = [segmented.row["message"] for segmented in found if segmented.row["status"] != "ok"]
+        if len(found) > 1 and failed:
+            text = _("{count} of the {all} frames could not be measured: {message}")
+            return text.format(count=len(failed), all=len(found), message=failed[0])
+        if self.shown.result is not None and self.shown.isOf(source, source.frame):
+            return self.shown.message  # a locked ROI may stand for what was not found
+        return "".join(failed)
 
 
 def stateOrEmpty(case: CaseNodes, frame: int) -> FrameState:

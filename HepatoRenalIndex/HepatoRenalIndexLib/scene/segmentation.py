@@ -56,6 +56,7 @@ def add_segmentation(scene, masks: OrganMasks | None, volume, name: str):
     """
     segmentation = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
     update_segmentation(segmentation, masks, volume)
+    segmentation.SetAndObserveTransformNodeID(volume.GetTransformNodeID())
     segmentation.CreateDefaultDisplayNodes()
     display = segmentation.GetDisplayNode()
     # Outlines: a filled organ would tint the gray levels that are measured.

@@ -229,6 +229,31 @@ def test_a_lock_is_no_step_of_the_history(measured):
     assert measured.hri == before
 
 
+def test_a_locked_roi_has_no_handles_to_drag(measured):
+    measured.logic.setLocked("liver", True)
+    measured.settle()
+    assert not measured.parameters.liverRoi.GetDisplayNode().GetHandlesInteractive()
+    assert measured.parameters.kidneyRoi.GetDisplayNode().GetHandlesInteractive()
+    measured.parameters.liverRoi.SetLocked(False)  # as in the list of nodes
+    measured.settle()
+    assert measured.parameters.liverRoi.GetDisplayNode().GetHandlesInteractive()
+
+
+def test_what_the_segment_editor_takes_back_is_no_new_step(measured):
+    masks = sampleMasks("sector")
+    before, extra = measured.shown.state, np.zeros_like(masks.liver)
+    extra[300:340, 450:500] = True
+    measured.paint("Liver", extra & ~masks.liver)
+    painted = measured.shown.state
+    measured.paint("Liver", extra & ~masks.liver, add=False)  # its own Undo
+    assert measured.shown.state.sameByHand(before)
+    measured.logic.redo()
+    assert measured.shown.state == painted
+    measured.logic.undo()
+    measured.logic.undo()
+    assert not measured.shown.state.masks.liver.any()  # before the measurement
+
+
 def test_painting_moves_the_roi_and_marks_the_masks_as_edited(measured):
     kidney = measured.shown.state.kidney.roi
     hole = np.zeros_like(sampleMasks("sector").liver)
@@ -242,6 +267,23 @@ def test_painting_moves_the_roi_and_marks_the_masks_as_edited(measured):
     measured.settle()
     assert measured.hri == before
     assert measured.shown.state.model.name == "network"
+
+
+def test_what_was_not_found_is_told_and_the_pixel_size_stays_known(session):
+    session.load("no_kidney")
+    liver = sampleMasks("no_kidney").liver
+    nothing = np.zeros_like(liver)
+    session.measure([OrganMasks(liver, nothing)])
+    assert "No right kidney was found" in session.logic.outcome
+    assert session.shown.calibration.x_mm == pytest.approx(0.8)
+    session.measure([OrganMasks(nothing, nothing)])
+    assert "was found" in session.logic.outcome
+    masks = clip_masks()
+    session.load("clip")
+    session.measure([OrganMasks(masks[0].liver, np.zeros_like(masks[0].liver)), *masks[1:]])
+    assert session.logic.outcome.startswith("1 of the 12 frames could not be measured: No right kidney")
+    session.measure(masks)
+    assert session.logic.outcome == ""
 
 
 def test_manual_rois_alone_give_an_index(session):
@@ -364,6 +406,19 @@ def test_an_input_that_is_renamed_does_not_count_twice(session, name):
     assert session.hri == pytest.approx(float(rows[0]["hri"]), abs=1e-3)
 
 
+def test_only_the_outlines_and_rois_of_the_input_are_seen(measured):
+    parameters = measured.parameters
+    first = parameters.inputVolume, parameters.segmentation, parameters.liverRoi, parameters.kidneyRoi
+    first[3].GetDisplayNode().SetVisibility(False)  # by the user
+    measured.load("curved")
+    measured.logic.placeByHand()
+    second = parameters.liverRoi
+    assert [node.GetDisplayNode().GetVisibility() for node in (*first[1:], second)] == [0, 0, 0, 1]
+    parameters.inputVolume = first[0]
+    measured.settle()
+    assert [node.GetDisplayNode().GetVisibility() for node in (*first[1:], second)] == [1, 1, 0, 0]
+
+
 def test_two_inputs_keep_their_own_outlines_and_spacing(measured):
     first = measured.parameters.inputVolume
     measured.parameters.userSpacing = 0.5
@@ -441,10 +496,34 @@ def test_plots_follow_the_frame_and_the_rois(clip):
     assert math.fsum(column.GetValue(i) for i in range(column.GetNumberOfValues())) == pytest.approx(100)
 
 
-def test_the_class_map_covers_the_tissue(measured):
+def test_the_axes_of_a_plot_reach_over_all_values(clip):
+    chart, histogram = plots.findChart(clip.scene, plots.FRAMES), plots.findChart(clip.scene, plots.HISTOGRAM)
+    assert not chart.GetXAxisRangeAuto()
+    assert chart.GetXAxisRange()[1] > clip.shown.source.frameCount - 1
+    low, high = chart.GetYAxisRange()
+    assert low < clip.hri < high
+    assert high - low >= plots.LEAST_HRI_SPAN
+    assert histogram.GetYAxisRange()[0] == 0
+    chart.SetXAxisRange(2, 4)  # the user looks closer
+    browse(clip, 3)
+    assert chart.GetXAxisRange() == (2, 4)
+
+
+def test_a_plot_has_no_series_that_cannot_be_drawn(measured):
+    plots.updateFramesPlot(measured.scene, {}, 0)
+    assert plots.findChart(measured.scene, plots.FRAMES).GetNumberOfPlotSeriesNodes() == 0
+    chart = plots.updateFramesPlot(measured.scene, {0: 1.5}, 0)
+    series = [chart.GetNthPlotSeriesNode(index) for index in range(chart.GetNumberOfPlotSeriesNodes())]
+    assert [node.GetTableNode().GetTable().GetNumberOfRows() for node in series] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("byHand", [(), ("liver",), ("liver", "kidney")])
+def test_the_class_map_covers_the_tissue(measured, byHand):
     from vtk.util.numpy_support import vtk_to_numpy
 
     measured.parameters.showClassMap = True
+    for organ in byHand:
+        measured.drag(getattr(measured.parameters, f"{organ}Roi"), 3)
     measured.settle()
     image = measured.parameters.classMap.GetImageData()
     classes = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[1::-1])

@@ -78,6 +78,7 @@ def test_an_image_that_is_loaded_while_none_is_chosen_is_chosen(application, ope
     composite.SetBackgroundVolumeID(loadSample(application.scene, "curved").GetID())
     application.queue.run()
     assert opened.logic.parameters().inputVolume is first  # what the user measures stays
+    opened.parent.isEntered = False
     opened.exit()
     application.scene.RemoveNode(first)
     composite.SetBackgroundVolumeID(loadSample(application.scene, "sector").GetID())
@@ -92,6 +93,15 @@ def test_what_is_told_of_an_image_does_not_stay_for_the_next(application, opened
     ui["statusLabel"].setText("Measured.")
     _load_sample(application, opened, "curved")
     assert (ui["progressBar"].value("value"), ui["statusLabel"].text) == (0, "")
+
+
+def test_a_volume_that_is_no_image_is_not_offered_to_the_network(application, opened):
+    """Not after gigabytes of packages were installed for it."""
+    volume = application.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
+    opened.logic.parameters().inputVolume = volume
+    application.queue.run()
+    assert not application.widgets["applyButton"].enabled
+    assert application.widgets["applyButton"].toolTip == application.widgets["statusLabel"].text != ""
 
 
 def test_outlining_by_hand_gives_the_segment_editor_something_to_paint(application, opened):
@@ -247,11 +257,51 @@ def test_the_summary_is_of_the_rows_that_are_selected(application, opened):
         browser.SetSelectedItemNumber(frame)
         ui["placeByHandButton"].fire("clicked()")
         application.queue.run()
-    assert ui["summaryLabel"].value("text").startswith("3 measurements")
+    assert ui["summaryLabel"].value("text").startswith("3 frames of the clip")
     cells = [types.SimpleNamespace(row=lambda row=row: row) for row in (0, 0, 2)]
     ui["tableView"]._values["selectionModel"] = types.SimpleNamespace(selectedIndexes=cells)
     ui["tableView"].fire("selectionChanged()")
     assert ui["summaryLabel"].value("text").startswith("2 selected measurements")
+
+
+def test_the_summary_of_a_clip_is_of_its_own_frames(application, opened):
+    ui = application.widgets
+    for name in ("sector", "clip"):
+        _load_sample(application, opened, name)
+        ui["placeByHandButton"].fire("clicked()")
+        application.queue.run()
+    opened.logic.shown.source.browser.SetSelectedItemNumber(1)
+    ui["placeByHandButton"].fire("clicked()")
+    application.queue.run()
+    assert opened.logic.parameters().resultTable.GetNumberOfRows() == 3
+    assert ui["summaryLabel"].value("text").startswith("2 frames of the clip")
+
+
+def test_the_index_is_among_the_first_columns_of_the_table_view(application, opened):
+    from HepatoRenalIndexLib.module.resultPanels import FIRST_COLUMNS
+
+    _load_sample(application, opened)
+    application.widgets["placeByHandButton"].fire("clicked()")
+    application.queue.run()
+    table, header = opened.logic.parameters().resultTable, application.widgets["tableView"].horizontalHeader()
+    assert tuple(table.GetColumnName(column) for column in header.order[: len(FIRST_COLUMNS)]) == FIRST_COLUMNS
+
+
+def test_another_input_is_shown_as_soon_as_it_is_chosen(application, opened, monkeypatch):
+    from HepatoRenalIndexLib.module import views
+
+    shown = []
+    monkeypatch.setattr(views, "ensureShown", shown.append)
+    _load_sample(application, opened)
+    first = opened.logic.parameters().inputVolume
+    _load_sample(application, opened, "curved")
+    opened.logic.parameters().inputVolume = first
+    application.queue.run()
+    assert shown[-1] is first
+    count = len(shown)
+    application.widgets["placeByHandButton"].fire("clicked()")
+    application.queue.run()
+    assert len(shown) == count  # what the user shows instead stays
 
 
 def test_the_status_says_when_the_other_frames_are_measured_again(application, opened):

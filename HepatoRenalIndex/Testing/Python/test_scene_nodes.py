@@ -107,6 +107,13 @@ def volume_node(scene):
     return volume.add_volume(scene, make_image(), RULER, "case")
 
 
+def test_outlines_lie_over_an_image_that_stands_under_a_transform(scene, volume_node):
+    transform = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    volume_node.SetAndObserveTransformNodeID(transform.GetID())
+    node = segmentation.add_segmentation(scene, None, volume_node, "organs")
+    assert node.GetParentTransformNode() is transform
+
+
 def test_masks_come_back_from_a_segmentation_bit_by_bit(scene, volume_node):
     node = segmentation.add_segmentation(scene, make_masks(), volume_node, "organs")
     assert_same_masks(segmentation.masks_from_segmentation_node(node, volume_node), make_masks())
