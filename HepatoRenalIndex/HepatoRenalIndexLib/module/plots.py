@@ -17,6 +17,8 @@ HISTOGRAM = "histogram"
 FRAMES = "frames"
 SCATTER, BLAND_ALTMAN = "scatter", "bland-altman"  # of two raters, see agreementPlots
 BIN_WIDTH = 4  # gray levels
+LEAST_HRI_SPAN = 0.5  # of the axis: noise of a steady clip shall not look like a change
+RANGE_ATTRIBUTE = "HepatoRenalIndex.PlotRange"
 _SHOWN_COLOR = (0.9, 0.2, 0.2)
 _LINE_COLOR = (0.15, 0.35, 0.7)
 _MEDIAN_COLOR = (0.45, 0.45, 0.45)
@@ -58,7 +60,7 @@ def updateFramesPlot(scene, hriOfFrame: Mapping[int, float], shownFrame: int):
         plotSeries(scene, FRAMES, "median", _("Median"), line, "frame", _MEDIAN_COLOR, dashed=True),
         plotSeries(scene, FRAMES, "shown", _("Frame shown"), mark, "frame", _SHOWN_COLOR, single=True),
     ]
-    return plotChart(scene, FRAMES, _("HRI over the frames"), _("Frame"), _("HRI"), series)
+    return plotChart(scene, FRAMES, _("HRI over the frames"), _("Frame"), _("HRI"), series, LEAST_HRI_SPAN)
 
 
 def findChart(scene, name: str):
@@ -72,11 +74,15 @@ def _find(scene, className: str, key: str):
     return None
 
 
-def _ensure(scene, className: str, key: str, name: str):
+def _ensure(scene, className: str, key: str, name: str, hidden: bool = False):
     node = _find(scene, className, key)
     if node is None:
-        node = scene.AddNewNodeByClass(className, name)
+        node = scene.CreateNodeByClass(className)
+        node.UnRegister(None)
+        node.SetName(name)
         node.SetAttribute(PLOT_ATTRIBUTE, key)
+        node.SetHideFromEditors(hidden)  # before it is added: the subject hierarchy looks at it only then
+        node = scene.AddNode(node)
     return node
 
 
@@ -84,11 +90,12 @@ def plotTable(scene, key: str, columns: Mapping[str, np.ndarray], name: str = "H
     """The hidden table with the numbers of a plot, made or brought up to date."""
     from vtk.util.numpy_support import numpy_to_vtk
 
-    table = _ensure(scene, "vtkMRMLTableNode", key, name)
-    table.SetHideFromEditors(True)
+    table = _ensure(scene, "vtkMRMLTableNode", key, name, hidden=True)
     with slicer.util.NodeModify(table):
         content = vtk.vtkTable()
         for column, values in columns.items():
+            if len(values) == 1:  # twice: of one point alone VTK complains at every rendering
+                values = np.repeat(values, 2)
             array = numpy_to_vtk(np.ascontiguousarray(values, float), deep=True)
             array.SetName(column)
             content.AddColumn(array)
@@ -101,6 +108,7 @@ def plotSeries(scene, key, column, name, table, xColumn, color, marked=False, da
     series = _ensure(scene, "vtkMRMLPlotSeriesNode", f"{key}-{column}", name)
     with slicer.util.NodeModify(series):
         series.SetName(name)
+        series.SetAttribute("SubjectHierarchy.ExcludeFromTree", "1")  # a line of a chart, not a thing of its own
         series.SetAndObserveTableNodeID(table.GetID())
         series.SetXColumnName(xColumn)
         series.SetYColumnName(column)
@@ -115,9 +123,10 @@ def plotSeries(scene, key, column, name, table, xColumn, color, marked=False, da
     return series
 
 
-def plotChart(scene, key, title, xTitle, yTitle, series):
-    """The chart that shows the series."""
+def plotChart(scene, key, title, xTitle, yTitle, series, leastSpan: float = 0.0):
+    """The chart that shows the series that have values; its y axis spans ``leastSpan`` at least."""
     chart = _ensure(scene, "vtkMRMLPlotChartNode", key, title)
+    series = [node for node in series if node.GetTableNode().GetTable().GetNumberOfRows()]
     with slicer.util.NodeModify(chart):
         chart.SetTitle(title)
         chart.SetXAxisTitle(xTitle)
@@ -127,4 +136,42 @@ def plotChart(scene, key, title, xTitle, yTitle, series):
             chart.RemoveAllPlotSeriesNodeIDs()
             for identifier in wanted:
                 chart.AddAndObservePlotSeriesNodeID(identifier)
+        _fitAxes(chart, series, leastSpan)
     return chart
+
+
+def _fitAxes(chart, series, leastSpan: float) -> None:
+    """Let the axes show all values: the application fits them only to those it drew first.
+
+    What the user zoomed to stays until there are values of another range.
+    """
+    ranges = [_span(_valuesOf(series, "X"), 0.0), _span(_valuesOf(series, "Y"), leastSpan)]
+    text = repr(ranges)
+    if None in ranges or chart.GetAttribute(RANGE_ATTRIBUTE) == text:
+        return
+    chart.SetAttribute(RANGE_ATTRIBUTE, text)
+    chart.SetXAxisRangeAuto(False)
+    chart.SetYAxisRangeAuto(False)
+    chart.SetXAxisRange(*ranges[0])
+    chart.SetYAxisRange(*ranges[1])
+
+
+def _valuesOf(series, axis: str) -> np.ndarray:
+    """All numbers that the series have on an axis."""
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    found = [np.empty(0)]
+    for node in series:
+        name = node.GetXColumnName() if axis == "X" else node.GetYColumnName()
+        found.append(vtk_to_numpy(node.GetTableNode().GetTable().GetColumnByName(name)))
+    values = np.concatenate(found)
+    return values[np.isfinite(values)]
+
+
+def _span(values: np.ndarray, least: float) -> tuple[float, float] | None:
+    """From where to where an axis goes to show values with a little room; one that starts at 0 stays there."""
+    if values.size == 0:
+        return None
+    low, high = float(values.min()), float(values.max())
+    margin = max(0.05 * (high - low), (least - (high - low)) / 2) or 0.5
+    return (0.0 if low == 0 else round(low - margin, 4)), round(high + margin, 4)
