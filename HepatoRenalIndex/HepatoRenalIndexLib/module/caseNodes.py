@@ -19,6 +19,7 @@ from .source import Source
 SEGMENTATION_ROLE = "HepatoRenalIndex.segmentation"
 LIVER_ROI_ROLE = "HepatoRenalIndex.liverRoi"
 KIDNEY_ROI_ROLE = "HepatoRenalIndex.kidneyRoi"
+HIDDEN_ATTRIBUTE = "HepatoRenalIndex.Hidden"  # of a display node, while another input is shown
 ROLES = (SEGMENTATION_ROLE, LIVER_ROI_ROLE, KIDNEY_ROI_ROLE)
 
 
@@ -146,6 +147,25 @@ def _emptyCopy(scene, node, source: Source):
     if node.IsA("vtkMRMLSegmentationNode"):
         update_segmentation(empty, None, source.volume)
     return empty
+
+
+def showOnlyCase(scene, case: CaseNodes) -> None:
+    """Hide the outlines and ROIs of all other inputs: they would lie over this one, and could be dragged there.
+
+    What the user hid stays hidden.
+    """
+    volume = case.source.volume
+    for other in scene.GetNodesByClass("vtkMRMLVolumeNode"):
+        for node in (other.GetNodeReference(role) for role in ROLES if other is not volume):
+            display = node.GetDisplayNode() if node is not None and node not in case.nodes else None
+            if display is not None and display.GetVisibility():
+                display.SetAttribute(HIDDEN_ATTRIBUTE, "1")
+                display.SetVisibility(False)
+    for node in filter(None, case.nodes):
+        display = node.GetDisplayNode()
+        if display is not None and display.GetAttribute(HIDDEN_ATTRIBUTE):
+            display.RemoveAttribute(HIDDEN_ATTRIBUTE)
+            display.SetVisibility(True)
 
 
 def fileBesideInput(scene, source: Source, nodes) -> None:

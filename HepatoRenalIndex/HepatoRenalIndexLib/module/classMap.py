@@ -7,19 +7,41 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
+from ..measurement.mixture import fit_histogram_mixture, gray_histogram
 from ..measurement.result import FrameResult
 from ..scene.volume import image_data
+from .frameState import FrameState
 
 COLOR_NODE_NAME = "Hepatorenal index classes"
 OPACITY = 0.45
 
 
-def combinedClasses(result: FrameResult) -> np.ndarray | None:
-    """uint8 ``(rows, columns)``: 0 no tissue, 1 low, 2 middle, 3 high class of its organ; None without a placement."""
-    if result is None or result.placement is None:
+def combinedClasses(shown) -> np.ndarray | None:
+    """uint8 ``(rows, columns)``: 0 no tissue, 1 low, 2 middle, 3 high class of its organ; None without outlines.
+
+    ``shown`` is the :class:`logic.Shown` of the frame.
+    """
+    result = shown.result
+    if result is None or result.geometry is None:
         return None
-    liver, kidney = result.placement.liver.class_map, result.placement.kidney.class_map
+    liver, kidney = (_classesOf(result, shown.state, organ) for organ in ("liver", "kidney"))
     return np.where(kidney > 0, kidney, liver).astype(np.uint8)
+
+
+def _classesOf(result: FrameResult, state: FrameState, organ: str) -> np.ndarray:
+    """The classes from which the ROI was chosen; of an ROI set by hand those of its whole organ, to choose by eye."""
+    pixels = result.image.pixels
+    if result.placement is not None and not getattr(state, organ).fixed:
+        return getattr(result.placement, organ).class_map
+    if state.masks is None:
+        return np.zeros(pixels.shape, np.uint8)
+    tissue = (state.masks.liver if organ == "liver" else state.masks.right_kidney) & result.geometry.mask
+    if result.image.color is not None:
+        tissue = tissue & ~result.image.color
+    if not tissue.any():
+        return np.zeros(pixels.shape, np.uint8)
+    mixture = fit_histogram_mixture(gray_histogram(pixels[tissue]))
+    return np.where(tissue, mixture.class_of_level[pixels], 0).astype(np.uint8)
 
 
 def updateClassMap(scene, node, classes: np.ndarray | None, volume):

@@ -64,6 +64,12 @@ class FrameState:
         ]
         return unlocked[0] == unlocked[1]
 
+    def sameByHand(self, other: FrameState) -> bool:
+        """Whether the outlines and the ROIs placed by hand are the same; automatic ones follow from them."""
+        rois = [[state.liver, state.kidney] for state in (self, other)]
+        byHand = [[roi.roi if roi.manual else None for roi in pair] for pair in rois]
+        return byHand[0] == byHand[1] and self.sameMasks(other)
+
     def sameMasks(self, other: FrameState) -> bool:
         if self.masks is None or other.masks is None:
             return self.masks is other.masks

@@ -27,8 +27,16 @@ class History:
     def canRedo(self) -> bool:
         return bool(self._redo)
 
-    def record(self, before: States) -> None:
-        """A step was made: remember what was there before it."""
+    def record(self, before: States, now: States | None = None) -> None:
+        """A step was made: remember what was there before it.
+
+        ``now`` is what it led to: the Segment Editor has an Undo of its own, and what that takes back is no new step.
+        """
+        for source, target in ((self._undo, self._redo), (self._redo, self._undo)):
+            if now is not None and source and _isRepainted(before, now, source[-1]):
+                source.pop()
+                target.append(dict(before))
+                return
         self._undo.append(dict(before))
         self._redo.clear()
         frames = sum(len(step) for step in self._undo)
@@ -49,3 +57,10 @@ class History:
         states = source.pop()
         target.append({frame: current(frame) for frame in states})
         return states
+
+
+def _isRepainted(before: States, now: States, kept: States) -> bool:
+    """Whether the outlines changed, to those that were kept."""
+    if not now.keys() == before.keys() == kept.keys():
+        return False
+    return all(not now[frame].sameMasks(before[frame]) and now[frame].sameByHand(kept[frame]) for frame in now)

@@ -13,8 +13,9 @@ from ..geometry.spacing import Calibration
 from ..imaging.image import InputError, UltrasoundImage
 from ..measurement.result import FrameResult
 from ..pipeline.measure import MeasurementSettings
+from ..scene.rois import follow_lock
 from . import calibrating, classMap, plots, resultTable
-from .caseNodes import CaseNodes, adoptCase, ensureCase, fileBesideInput, findCase
+from .caseNodes import CaseNodes, adoptCase, ensureCase, fileBesideInput, findCase, showOnlyCase
 from .frameState import FrameState
 from .history import History
 from .measuring import calibrateAlone, measureState
@@ -203,6 +204,7 @@ class MeasurementLogic:
         case = findCase(source)
         if volume.GetID() != self._inputId:
             self._inputId = volume.GetID()
+            showOnlyCase(self.scene, case)
             self._waiting = []
             self.shown = Shown()
             parameters.userSpacing = calibrating.storedUserSpacing(source.keeper)
@@ -241,10 +243,12 @@ class MeasurementLogic:
         same = before.isOf(source, frame)
         image = self._readImage(source, frame)
         state = case.state(frame)
+        for roi in filter(None, (case.liverRoi, case.kidneyRoi)):
+            follow_lock(roi)
         if case.liverRoi is None and case.kidneyRoi is None:
             self._interacting = False  # deleted while it was dragged
         if same and self._baseline is not None and not self._interacting and not state.sameWork(self._baseline):
-            self._record(source, {frame: self._baseline})
+            self._record(source, {frame: self._baseline}, {frame: state})
         if source.isClip and before.settings not in (None, settings):
             self._waiting = [other for other in range(source.frameCount) if other != frame]
         known = same and before.image is image and before.settings == settings and before.state == state
@@ -345,15 +349,16 @@ class MeasurementLogic:
             plots.updateFramesPlot(self.scene, resultTable.hriOf(table, source.name), shown.frame)
         node = parameters.classMap if isAlive(parameters.classMap) else None
         if parameters.showClassMap:
-            node = classMap.updateClassMap(self.scene, node, classMap.combinedClasses(shown.result), source.volume)
+            node = classMap.updateClassMap(self.scene, node, classMap.combinedClasses(shown), source.volume)
             if parameters.classMap is not node:
                 parameters.classMap = node
+                fileBesideInput(self.scene, source, [node])
         classMap.showClassMap(self.scene, node, source.volume, parameters.showClassMap)
 
     # History
 
-    def _record(self, source: Source, before: dict[int, FrameState]) -> None:
-        self._histories.setdefault(source.volume.GetID(), History()).record(before)
+    def _record(self, source: Source, before: dict[int, FrameState], now: dict[int, FrameState] | None = None) -> None:
+        self._histories.setdefault(source.volume.GetID(), History()).record(before, now)
 
     @property
     def history(self) -> History:

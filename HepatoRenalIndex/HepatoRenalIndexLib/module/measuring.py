@@ -142,4 +142,5 @@ def _manualFlags(state: FrameState) -> tuple[Flag, ...]:
     if not names:
         return ()
     which = " and ".join(names)
-    return (Flag("manual_roi", f"The {which} ROI was placed by hand."),)
+    what = "ROIs were" if len(names) > 1 else "ROI was"
+    return (Flag("manual_roi", f"The {which} {what} placed by hand."),)

@@ -12,6 +12,8 @@ from .installing import Installer
 from .panels import Panel
 from .source import isAlive
 
+FIRST_COLUMNS = ("source", "frame", "hri", "liver_mean", "kidney_mean", "flags")
+
 
 class ResultsPanel(Panel):
     """The number, why it may be doubtful, plots, table, files."""
@@ -19,6 +21,7 @@ class ResultsPanel(Panel):
     def __init__(self, ui, logic, tell):
         super().__init__(ui, logic, tell)
         self._tableNode = None
+        self._arranged = True
         ui.plotsButton.connect("clicked()", lambda: self.attempt(views.showImageAndPlots, logic.scene))
         ui.imageOnlyButton.connect("clicked()", lambda: self.attempt(views.showImageOnly))
         ui.saveCsvButton.connect("clicked()", self.onSaveCsv)
@@ -64,18 +67,37 @@ class ResultsPanel(Panel):
         if table is not self._tableNode:
             self._tableNode = table
             ui.tableView.setMRMLTableNode(table)
+            self._arranged = False
+        self._arrangeColumns(table)
         hasRows = table is not None and resultTable.isResultTable(table) and table.GetNumberOfRows() > 0
         self.enable(ui.saveCsvButton, "" if hasRows else _("Measure first: the table has no rows."))
         self.enable(ui.savePictureButton, "" if result is not None else _("Measure first."))
         self._updateSummary()
 
+    def _arrangeColumns(self, table) -> None:
+        """Let what matters stand first in the view, which shows but a few of the many columns; the table stays."""
+        if self._arranged or table is None or not resultTable.isResultTable(table):
+            return
+        self._arranged = True
+        names = [table.GetColumnName(index) for index in range(table.GetNumberOfColumns())]
+        header = self.ui.tableView.horizontalHeader()
+        for place, name in enumerate(name for name in FIRST_COLUMNS if name in names):
+            header.moveSection(header.visualIndex(names.index(name)), place)
+
     def _updateSummary(self) -> None:
         table = self.logic.parameters().resultTable
         rows = self._selectedRows()
-        summary = None
-        if isAlive(table):
-            summary = resultTable.summarize(table, rows if len(rows) > 1 else None)
-        self.ui.summaryLabel.setText(_summary(summary, len(rows) > 1))
+        source = self.logic.shown.source
+        text = _("{count} measurements: median HRI {median}, IQR {iqr}, IQR/median {ratio} %")
+        if len(rows) > 1:
+            text = _("{count} selected measurements: median HRI {median}, IQR {iqr}, IQR/median {ratio} %")
+        elif source is not None and source.isClip and isAlive(table):
+            rows = resultTable.indicesOf(table, source.name)
+            text = _("{count} frames of the clip: median HRI {median}, IQR {iqr}, IQR/median {ratio} %")
+        else:
+            rows = None
+        summary = resultTable.summarize(table, rows) if isAlive(table) else None
+        self.ui.summaryLabel.setText(_summary(summary, text))
 
     def _selectedRows(self) -> list[int]:
         """Rows of the table node that are selected. The view may show the column titles as a first row of its own."""
@@ -100,12 +122,9 @@ def _number(measurement) -> str:
     )
 
 
-def _summary(summary, selected: bool) -> str:
+def _summary(summary, text: str) -> str:
     if summary is None or summary.count < 2:
         return ""
-    text = _("{count} measurements: median HRI {median}, IQR {iqr}, IQR/median {ratio} %")
-    if selected:
-        text = _("{count} selected measurements: median HRI {median}, IQR {iqr}, IQR/median {ratio} %")
     return text.format(
         count=summary.count,
         median=f"{summary.median:.2f}",
@@ -125,9 +144,11 @@ class AdvancedPanel(Panel):
         ui.outputFolderLineEdit.connect("currentPathChanged(QString)", lambda path: self.update())
         ui.measureFolderButton.connect("clicked()", self.onMeasureFolder)
         ui.cancelFolderButton.connect("clicked()", self.onCancelFolder)
+        logic.batchProgressed.connect(self._onProgress)
         logic.batchEnded.connect(self._onEnded)
 
     def disconnect(self) -> None:
+        self.logic.batchProgressed.disconnect(self._onProgress)
         self.logic.batchEnded.disconnect(self._onEnded)
 
     def _onModelChanged(self, path: str) -> None:
@@ -140,16 +161,25 @@ class AdvancedPanel(Panel):
         self.update()
 
     def _measureFolder(self) -> None:
+        self.tell(_("Preparing..."))
         self._installer.ensure()
         self.logic.measureFiles([self.ui.inputFolderLineEdit.currentPath], self.ui.outputFolderLineEdit.currentPath,
                                 blocking=False)  # fmt: skip
+        self.tell(_("Loading the network"))
+
+    def _onProgress(self, share: float, text: str) -> None:
+        self.ui.folderProgressBar.setValue(round(100 * share))
+        if text:
+            self.tell(text)
 
     def onCancelFolder(self) -> None:
         self.logic.cancelBatch()
+        self.ui.folderProgressBar.setValue(0)
         self.tell(_("Stopped; the next run goes on from here."))
         self.update()
 
     def _onEnded(self, sentence: str) -> None:
+        self.ui.folderProgressBar.setValue(0 if sentence else 100)
         self.tell(sentence or _("The folder is measured; see measurements.csv among the results."))
         self.update()
 

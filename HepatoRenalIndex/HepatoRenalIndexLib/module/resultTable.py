@@ -109,6 +109,11 @@ def rowsOf(table, indices: Iterable[int] | None = None) -> list[Row]:
     return [{column.name: _cell(content, column, index) for column in COLUMNS} for index in chosen]
 
 
+def indicesOf(table, source: str) -> list[int]:
+    """Indices of the rows of a source."""
+    return [index for index, (name, _frame) in enumerate(_keys(table)) if name == source]
+
+
 def hriOf(table, source: str) -> dict[int, float]:
     """Frame -> HRI of the frames of a source that were measured."""
     content = table.GetTable()

@@ -11,6 +11,7 @@ from ..imaging.image import InputError
 from ..pipeline.outputs import write_png
 from ..pipeline.overlay import draw_overlay, without_annotations
 from . import layout, plots
+from .source import isAlive
 
 
 def showVolume(volume) -> None:
@@ -30,9 +31,14 @@ def compositeNode():
 
 def ensureShown(volume) -> None:
     """Show the volume, unless the Red view shows it already, perhaps enlarged."""
-    composite = compositeNode()
-    if composite is None or composite.GetBackgroundVolumeID() != volume.GetID():
+    if not isShown(volume):
         showVolume(volume)
+
+
+def isShown(volume) -> bool:
+    """Whether the Red view shows the volume."""
+    composite = compositeNode()
+    return composite is not None and isAlive(volume) and composite.GetBackgroundVolumeID() == volume.GetID()
 
 
 def showImageOnly() -> None:

@@ -12,7 +12,9 @@ from .markingNodes import isStudyNode
 from .observing import NodeObservers
 from .panels import CorrectPanel, InputsPanel, MeasurePanel
 from .resultPanels import AdvancedPanel, ResultsPanel
+from .roiNames import RoiNames
 from .sceneWidget import SceneWidget, scheduleSoon
+from .source import isAlive
 from .studyPanels import AgreementPanel, ReadingPanel, StudyPanel
 
 EDITOR_TAG = "HepatoRenalIndexSegmentEditor"
@@ -26,12 +28,14 @@ class ModuleWidget(SceneWidget):
         super().__init__(uiWidget, logic, isEntered)
         self._message = ""
         self._cornerText = views.CornerText()
+        self._roiNames = RoiNames()
         self._viewObservers = NodeObservers()
+        self._lastChosen = ""
         self.segmentEditor = self._makeSegmentEditor()
         installer = installer or Installer()
         tell = self.ui.statusLabel.setText
         self._measurePanel = MeasurePanel(self.ui, logic, tell, installer, views.ensureShown)
-        self._advancedPanel = AdvancedPanel(self.ui, logic, tell, installer)
+        self._advancedPanel = AdvancedPanel(self.ui, logic, self.ui.folderStatusLabel.setText, installer)
         self._correctPanel = CorrectPanel(self.ui, logic, tell, self.segmentEditor)
         tellReader = self.ui.studyStatusLabel.setText
         self._readingPanel = ReadingPanel(self.ui, logic, tellReader)
@@ -86,7 +90,6 @@ class ModuleWidget(SceneWidget):
 
     def exit(self) -> None:
         """The user went to another module: nothing of the panel may act on its own, the results stay up to date."""
-        self._viewObservers.clear()
         self.logic.marking.rest()
         self._readingPanel.removeShortcuts()
         self._stopEditing()
@@ -104,6 +107,7 @@ class ModuleWidget(SceneWidget):
         self.logic.marking.changed.disconnect(self._onMarking)
         super().cleanup()
         self._viewObservers.clear()
+        self._roiNames.clear()
         self._cornerText.remove()
         self._stopEditing()
         self.segmentEditor.setMRMLSegmentEditorNode(None)
@@ -111,6 +115,8 @@ class ModuleWidget(SceneWidget):
     def _onSceneStartClose(self, caller=None, event=None) -> None:
         super()._onSceneStartClose(caller, event)
         self._viewObservers.clear()
+        self._roiNames.clear()
+        self._lastChosen = ""
         self.segmentEditor.setActiveEffect(None)
         self.segmentEditor.setSegmentationNode(None)
         self.segmentEditor.removeViewObservations()
@@ -118,12 +124,14 @@ class ModuleWidget(SceneWidget):
 
     def _onViewChanged(self, caller=None, event=None) -> None:
         """Another image is shown, perhaps one that was just loaded: complete only after the present event."""
-        if self.logic.parameters().inputVolume is None:
-            scheduleSoon(self._chooseShown)
+        scheduleSoon(self._followView)
 
-    def _chooseShown(self) -> None:
-        if self._sceneTags and self._isEntered() and not slicer.mrmlScene.IsBatchProcessing():
+    def _followView(self) -> None:
+        if not self._sceneTags or slicer.mrmlScene.IsBatchProcessing():
+            return
+        if self._isEntered():
             self._chooseInput()
+        self._updateCornerText()
 
     def _chooseInput(self) -> None:
         """Take the volume that is shown when nothing was chosen yet."""
@@ -154,12 +162,30 @@ class ModuleWidget(SceneWidget):
 
     def _updateViews(self) -> None:
         views.connectPlotViews(slicer.mrmlScene)
-        isShown = self.logic.parameters().showCornerText and not self.logic.marking.isRunning
-        text = views.cornerText(self.logic.shown) if isShown else ""
-        self._cornerText.show(text)
+        self._showChosen()
+        self._updateCornerText()
+        parameters = self.logic.parameters()
+        self._roiNames.show((parameters.liverRoi, parameters.kidneyRoi))
         if self.logic.shown.message != self._message:  # a sentence that holds no longer goes away
             self._message = self.logic.shown.message
             self.ui.statusLabel.setText(self._message)
+
+    def _showChosen(self) -> None:
+        """Show another input as soon as it is chosen: its outlines and its number belong to no other image."""
+        volume = self.logic.parameters().inputVolume
+        identifier = volume.GetID() if isAlive(volume) else ""
+        if identifier == self._lastChosen or not self._isEntered() or self.logic.marking.isRunning:
+            return
+        self._lastChosen = identifier
+        if identifier:
+            views.ensureShown(volume)
+            self.logic.requestRefresh()  # the layer of the classes goes with the image
+
+    def _updateCornerText(self) -> None:
+        parameters = self.logic.parameters()
+        isWanted = parameters.showCornerText and not self.logic.marking.isRunning
+        isOfImage = isWanted and views.isShown(parameters.inputVolume)
+        self._cornerText.show(views.cornerText(self.logic.shown) if isOfImage else "")
 
 
 def _compositeNodes() -> list:

@@ -80,6 +80,13 @@ def roi_from_node(node, volume) -> Roi | None:
     return Roi.centered(float(center[0]), float(center[1]), width, height)
 
 
+def follow_lock(node) -> None:
+    """Take the handles of a locked ROI away, and give them back: a lock alone does not stop them from moving it."""
+    display, wanted = node.GetDisplayNode(), not node.GetLocked()
+    if display is not None and bool(display.GetHandlesInteractive()) != wanted:
+        display.SetHandlesInteractive(wanted)
+
+
 def _style(display, color: tuple[float, float, float]) -> None:
     display.SetColor(*color)
     display.SetSelectedColor(*color)
