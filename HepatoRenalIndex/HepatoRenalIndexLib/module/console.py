@@ -57,9 +57,10 @@ class ConsoleLogic(CorrectingLogic):
         self.marking = MarkingLogic(scene, schedule)
         self.study = StudyWork(scene, parameters)
         self.study.logged.connect(self.logged.emit)
+        self.batchProgressed = Signal()  # share of the files, name of the present one
         self.batchEnded = Signal()  # a sentence, empty on success
         self._batchProcess = batchProcess or JobProcess()
-        self._batchProcess.progressed.connect(self.progressed.emit)
+        self._batchProcess.progressed.connect(self.batchProgressed.emit)
         self._batchProcess.logged.connect(self.logged.emit)
         self._batchProcess.succeeded.connect(lambda folder: self.batchEnded.emit(""))
         self._batchProcess.failed.connect(self.batchEnded.emit)

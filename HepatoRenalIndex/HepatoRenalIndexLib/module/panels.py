@@ -231,7 +231,7 @@ class MeasurePanel(RunPanel):
 
     def _followInput(self, identifier: str) -> None:
         """What was told of another input does not hold for this one."""
-        if identifier == self._inputId or self.logic.process.isRunning or self.logic.isBatchRunning:
+        if identifier == self._inputId or self.logic.process.isRunning:
             return
         self._inputId = identifier
         self.ui.progressBar.setValue(0)

@@ -139,6 +139,7 @@ class AdvancedPanel(Panel):
     def __init__(self, ui, logic, tell, installer: Installer):
         super().__init__(ui, logic, tell)
         self._installer = installer
+        self._counts = ""  # what the run tells at its end
         ui.modelFolderLineEdit.connect("currentPathChanged(QString)", self._onModelChanged)
         ui.inputFolderLineEdit.connect("currentPathChanged(QString)", lambda path: self.update())
         ui.outputFolderLineEdit.connect("currentPathChanged(QString)", lambda path: self.update())
@@ -170,6 +171,7 @@ class AdvancedPanel(Panel):
     def _onProgress(self, share: float, text: str) -> None:
         self.ui.folderProgressBar.setValue(round(100 * share))
         if text:
+            self._counts = text
             self.tell(text)
 
     def onCancelFolder(self) -> None:
@@ -180,7 +182,8 @@ class AdvancedPanel(Panel):
 
     def _onEnded(self, sentence: str) -> None:
         self.ui.folderProgressBar.setValue(0 if sentence else 100)
-        self.tell(sentence or _("The folder is measured; see measurements.csv among the results."))
+        done = _("{counts}. See measurements.csv among the results.").format(counts=self._counts)
+        self.tell(sentence or done)
         self.update()
 
     def update(self) -> None:

@@ -104,6 +104,23 @@ def test_a_volume_that_is_no_image_is_not_offered_to_the_network(application, op
     assert application.widgets["applyButton"].toolTip == application.widgets["statusLabel"].text != ""
 
 
+def test_measuring_a_folder_tells_how_far_it_is_beside_its_button(application, opened):
+    ui = application.widgets
+    ui["statusLabel"].setText("about the image")
+    opened.logic.batchProgressed.emit(0.5, "case/a.dcm")
+    assert (ui["folderProgressBar"].value("value"), ui["folderStatusLabel"].text) == (50, "case/a.dcm")
+    opened.logic.batchProgressed.emit(1.0, "Frames measured: 3, not measured: 1")
+    opened.logic.batchEnded.emit("")
+    assert ui["folderProgressBar"].value("value") == 100
+    assert ui["folderStatusLabel"].text.startswith("Frames measured: 3, not measured: 1. See measurements.csv")
+    opened.logic.batchEnded.emit("The folder cannot be written.")
+    assert (ui["folderProgressBar"].value("value"), ui["folderStatusLabel"].text) == (
+        0,
+        "The folder cannot be written.",
+    )
+    assert ui["statusLabel"].text == "about the image"
+
+
 def test_outlining_by_hand_gives_the_segment_editor_something_to_paint(application, opened):
     _load_sample(application, opened)
     application.widgets["outlineByHandButton"].fire("clicked()")
