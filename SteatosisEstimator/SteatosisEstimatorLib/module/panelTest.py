@@ -29,6 +29,7 @@ class PanelTest:
         if not installerFor(self._logic.model()).missing():
             self.estimate()
             self.look()
+        self.deleteImage()
         self.closeScene()
 
     def _click(self, button) -> None:
@@ -69,6 +70,14 @@ class PanelTest:
         assert self._ui.explanationLabel.text
         table = self._logic.parameters().estimateTable
         assert tables.isTable(table, tables.ESTIMATES)
+
+    def deleteImage(self) -> None:
+        """The view of an image that is deleted does not take another one of the scene."""
+        self._say(_("Panel: deleting an image"))
+        slicer.mrmlScene.RemoveNode(self._logic.parameters().liverKidney)
+        self._settle()
+        assert self._logic.parameters().liverKidney is None
+        assert self._logic.parameters().hr is not None
 
     def closeScene(self) -> None:
         """Everything is gone, and the module can be used again."""

@@ -26,6 +26,18 @@ class InputsPanel(Panel):
         self._folder = ""
         ui.loadFilesButton.connect("clicked()", self.onLoadFiles)
         ui.guessButton.connect("clicked()", lambda: self.attempt(self._guess))
+        for name in PARAMETER_OF_VIEW.values():
+            selector = getattr(ui, f"{name}Selector")
+            selector.connect(
+                "nodeAboutToBeRemoved(vtkMRMLNode*)",
+                lambda node, selector=selector: self._onRemoved(node, selector),
+            )
+
+    @staticmethod
+    def _onRemoved(node, selector) -> None:
+        """A view whose image is deleted has none: by itself the list goes on to the next image in the scene."""
+        if selector.currentNode() is node:
+            selector.setCurrentNode(None)
 
     def onLoadFiles(self) -> None:
         paths = qt.QFileDialog.getOpenFileNames(

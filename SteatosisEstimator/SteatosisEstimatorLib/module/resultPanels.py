@@ -99,7 +99,9 @@ class ExplanationPanel(Panel):
             for widget in (ui.sequencePlayWidget, ui.sequenceSeekWidget):
                 widget.setMRMLSequenceBrowserNode(browser)
                 widget.setVisible(browser is not None)
-        ui.explanationLabel.setText(explanationText(shown, self.logic.explanationNote))
+        text = explanationText(shown, self.logic.explanationNote)
+        ui.explanationLabel.setText(text)
+        ui.explanationLabel.setVisible(bool(text))
         reason = "" if shown.mapFrames else _("Estimate first: there is nothing to show over the image.")
         self.enable(ui.showOverlayCheckBox, reason)
 

@@ -210,6 +210,15 @@ def test_the_image_is_chosen_by_its_view_and_the_layer_follows(application, open
     assert composite.GetForegroundVolumeID() is None
 
 
+def test_a_view_whose_image_is_deleted_does_not_take_another_image(application, opened):
+    _load(application, opened)
+    parameters, selector = opened.logic.parameters(), application.widgets["liverKidneySelector"]
+    selector.setCurrentNode(parameters.liverKidney)
+    for node, expected in ((parameters.hr, parameters.liverKidney), (parameters.liverKidney, None)):
+        selector.fire("nodeAboutToBeRemoved(vtkMRMLNode*)", node)
+        assert selector.value("currentNode") is expected
+
+
 def test_the_image_that_is_estimated_is_shown_unless_another_of_the_subject_is(application, opened):
     _load(application, opened)
     _pretend_estimate(opened)
