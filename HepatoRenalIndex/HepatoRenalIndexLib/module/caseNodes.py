@@ -14,7 +14,7 @@ from ..scene.rois import KIDNEY_ROI_NAME, LIVER_ROI_NAME, add_roi
 from ..scene.segmentation import ORGAN_SEGMENTS, add_segmentation, find_segment, update_segmentation
 from ..scene.study import add_study, file_under_study
 from .frameState import FrameState, readState, writeState
-from .source import Source
+from .source import Source, isAlive
 
 SEGMENTATION_ROLE = "HepatoRenalIndex.segmentation"
 LIVER_ROI_ROLE = "HepatoRenalIndex.liverRoi"
@@ -149,18 +149,19 @@ def _emptyCopy(scene, node, source: Source):
     return empty
 
 
-def showOnlyCase(scene, case: CaseNodes) -> None:
+def showOnlyCase(scene, case: CaseNodes, before: tuple = ()) -> None:
     """Hide the outlines and ROIs of all other inputs: they would lie over this one, and could be dragged there.
 
-    What the user hid stays hidden.
+    ``before`` are the nodes of the input shown before, which may be gone. What the user hid stays hidden.
     """
     volume = case.source.volume
-    for other in scene.GetNodesByClass("vtkMRMLVolumeNode"):
-        for node in (other.GetNodeReference(role) for role in ROLES if other is not volume):
-            display = node.GetDisplayNode() if node is not None and node not in case.nodes else None
-            if display is not None and display.GetVisibility():
-                display.SetAttribute(HIDDEN_ATTRIBUTE, "1")
-                display.SetVisibility(False)
+    others = [other for other in scene.GetNodesByClass("vtkMRMLVolumeNode") if other is not volume]
+    hidden = [node for node in before if isAlive(node)]
+    for node in hidden + [other.GetNodeReference(role) for other in others for role in ROLES]:
+        display = node.GetDisplayNode() if node is not None and node not in case.nodes else None
+        if display is not None and display.GetVisibility():
+            display.SetAttribute(HIDDEN_ATTRIBUTE, "1")
+            display.SetVisibility(False)
     for node in filter(None, case.nodes):
         display = node.GetDisplayNode()
         if display is not None and display.GetAttribute(HIDDEN_ATTRIBUTE):

@@ -82,6 +82,7 @@ class MeasurementLogic:
         self._interacting = False
         self._waiting: list[int] = []  # frames of the clip that are measured again, one per refresh
         self._inputId: str | None = None
+        self._lastNodes: tuple = ()  # of the input that was shown last
 
     # Events
 
@@ -117,6 +118,7 @@ class MeasurementLogic:
         self._waiting = []
         self._interacting = False
         self._inputId = None
+        self._lastNodes = ()
 
     def requestRefresh(self, caller=None, event=None) -> None:
         """Something changed: refresh soon, once for all that changes until then."""
@@ -204,7 +206,7 @@ class MeasurementLogic:
         case = findCase(source)
         if volume.GetID() != self._inputId:
             self._inputId = volume.GetID()
-            showOnlyCase(self.scene, case)
+            showOnlyCase(self.scene, case, self._lastNodes)
             self._waiting = []
             self.shown = Shown()
             parameters.userSpacing = calibrating.storedUserSpacing(source.keeper)
@@ -219,6 +221,7 @@ class MeasurementLogic:
                 adoptCase(source, *new)
                 case = ensureCase(self.scene, source, withSegmentation=new[0] is not None, withRois=False)
         self._followNodes(parameters, case)
+        self._lastNodes = case.nodes
         return case
 
     @staticmethod

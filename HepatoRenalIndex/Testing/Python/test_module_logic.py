@@ -419,6 +419,20 @@ def test_only_the_outlines_and_rois_of_the_input_are_seen(measured):
     assert [node.GetDisplayNode().GetVisibility() for node in (*first[1:], second)] == [1, 1, 0, 0]
 
 
+def test_what_belonged_to_a_deleted_input_does_not_lie_over_the_next(measured):
+    parameters = measured.parameters
+    parameters.inputVolume, first = measured.logic.loadSample("curved"), parameters.inputVolume
+    measured.settle()
+    parameters.inputVolume = first
+    measured.settle()
+    orphans = parameters.segmentation, parameters.liverRoi, parameters.kidneyRoi
+    measured.scene.RemoveNode(first)
+    parameters.inputVolume = measured.scene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")  # as the list of the panel
+    measured.settle()
+    assert measured.shown.source is not None
+    assert not any(node.GetDisplayNode().GetVisibility() for node in orphans)
+
+
 def test_two_inputs_keep_their_own_outlines_and_spacing(measured):
     first = measured.parameters.inputVolume
     measured.parameters.userSpacing = 0.5
