@@ -14,19 +14,21 @@ from . import plots
 
 TABLE_ATTRIBUTE = "HepatoRenalIndex.Agreement"
 _POINT_COLOR, _LINE_COLOR, _INTERVAL_COLOR = (0.14, 0.44, 0.64), (0.1, 0.1, 0.1), (0.6, 0.6, 0.6)
+_FIRST_COLUMNS = ("comparison", "quantity", "icc", "icc_low", "icc_high", "n")  # what a narrow panel shows
 _TEXT_COLUMNS = ("comparison", "quantity", "form", "word", "interval")
 
 Row = Mapping[str, str]
 
 
 def updateTable(scene, rows: Sequence[Row]):
-    """Put the rows of ``agreement_details.csv`` into the table of the scene; returns the node."""
+    """Put the rows of ``agreement_details.csv`` into the table of the scene, correlations first; returns the node."""
     table = findTable(scene)
     if table is None:
         table = scene.AddNewNodeByClass("vtkMRMLTableNode", _("HRI agreement"))
         table.SetAttribute(TABLE_ATTRIBUTE, "1")
     content = vtk.vtkTable()
-    for name in rows[0] if rows else ():
+    names = list(rows[0]) if rows else []
+    for name in sorted(names, key=lambda name: (*_FIRST_COLUMNS, name).index(name)):  # the others stay as they are
         isText = name in _TEXT_COLUMNS
         array = vtk.vtkStringArray() if isText else vtk.vtkDoubleArray()
         array.SetName(name)
@@ -72,7 +74,9 @@ def _scatter(scene, title: str, first, second, one: str, other: str):
         plots.plotSeries(scene, plots.SCATTER, "identity", _("Identity"), line, "x", _LINE_COLOR),
     ]
     series[0].SetMarkerSize(5)
-    return plots.plotChart(scene, plots.SCATTER, title, other, one, series)
+    chart = plots.plotChart(scene, plots.SCATTER, title, other, one, series)
+    chart.SetLegendVisibility(False)  # it would cover points
+    return chart
 
 
 def _blandAltman(scene, title: str, first, second, name: str, details: Row):

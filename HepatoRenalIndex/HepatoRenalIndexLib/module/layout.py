@@ -12,14 +12,14 @@ HISTOGRAM_VIEW, FRAMES_VIEW = "HriHistogram", "HriFrames"
 SCATTER_VIEW, BLAND_ALTMAN_VIEW = "HriScatter", "HriBlandAltman"
 _LAYOUT = """
 <layout type="vertical" split="true">
- <item splitSize="700">
+ <item splitSize="{image}">
   <view class="vtkMRMLSliceNode" singletontag="Red">
    <property name="orientation" action="default">Axial</property>
    <property name="viewlabel" action="default">R</property>
    <property name="viewcolor" action="default">#F34A33</property>
   </view>
  </item>
- <item splitSize="300">
+ <item splitSize="{plots}">
   <layout type="horizontal" split="true">
    <item splitSize="500">
     <view class="vtkMRMLPlotViewNode" singletontag="{left}">
@@ -35,10 +35,23 @@ _LAYOUT = """
  </item>
 </layout>
 """
-_LAYOUTS = {
-    LAYOUT_ID: _LAYOUT.format(left=HISTOGRAM_VIEW, leftLabel="H", right=FRAMES_VIEW, rightLabel="F"),
-    AGREEMENT_LAYOUT_ID: _LAYOUT.format(left=SCATTER_VIEW, leftLabel="S", right=BLAND_ALTMAN_VIEW, rightLabel="B"),
+_MEASUREMENT = {
+    "image": 700,
+    "plots": 300,
+    "left": HISTOGRAM_VIEW,
+    "leftLabel": "H",
+    "right": FRAMES_VIEW,
+    "rightLabel": "F",
 }
+_AGREEMENT = {
+    "image": 300,
+    "plots": 700,
+    "left": SCATTER_VIEW,
+    "leftLabel": "S",
+    "right": BLAND_ALTMAN_VIEW,
+    "rightLabel": "B",
+}
+_LAYOUTS = {LAYOUT_ID: _LAYOUT.format(**_MEASUREMENT), AGREEMENT_LAYOUT_ID: _LAYOUT.format(**_AGREEMENT)}
 
 
 def registerLayout(layouts: Mapping[int, str] = _LAYOUTS) -> None:

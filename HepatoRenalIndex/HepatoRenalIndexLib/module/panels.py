@@ -173,6 +173,7 @@ class InputsPanel(Panel):
         notes = " ".join(calibration.notes) if calibration is not None else ""
         ui.calibrationLabel.setText(f"{text} {notes}".strip())
         differs = shown.source is not None and calibrating.nodeSpacingDiffers(shown.source.volume, calibration)
+        setEnabled(ui.fixSpacingButton, differs)  # hidden it would pass its focus on
         ui.fixSpacingButton.setVisible(differs)
         if not ui.calibrationGroupBox.collapsed:
             self._updateRulerLine()

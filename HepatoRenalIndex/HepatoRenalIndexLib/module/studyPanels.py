@@ -12,6 +12,8 @@ from ..study.session import SKIP_REASONS, IntervalError
 from .panels import Panel, setEnabled
 from .studyWork import StudyOptions, describeStudy
 
+_WIDEST_COLUMN = 150  # pixels: names of comparisons must not push the numbers out of sight
+
 
 class StudyPanel(Panel):
     """Study folder and new studies."""
@@ -61,6 +63,7 @@ class StudyPanel(Panel):
         images = None if ui.studyVolumesCheckBox.checked else [ui.studyImagesLineEdit.currentPath]
         patients = ui.studyPatientsLineEdit.currentPath
         self.logic.study.create(ui.studyFolderLineEdit.currentPath, images, options, patients, blocking=False)
+        ui.studyFolderLineEdit.addCurrentPathToHistory()
         self.tell(_("Reading the images..."))
 
     def onCancel(self) -> None:
@@ -101,6 +104,7 @@ class StudyPanel(Panel):
             reason = _("Choose the folder of the images first.")
         setEnabled(ui.createStudyButton, not reason)
         ui.createStudyButton.setToolTip(reason or _("Read all images and write study.json into the study folder."))
+        setEnabled(ui.cancelStudyButton, study.isRunning)  # a button that is hidden would pass its focus on
         for control in (ui.studyProgressBar, ui.cancelStudyButton):
             control.setVisible(study.isRunning)
 
@@ -158,6 +162,7 @@ class ReadingPanel(Panel):
         except IntervalError:
             self._asksWhy = True
             raise
+        self.ui.studyFolderLineEdit.addCurrentPathToHistory()  # to be found again after the next start of Slicer
         self._asksWhy = False
         self.ui.overrideLineEdit.clear()
 
@@ -246,6 +251,7 @@ class AgreementPanel(Panel):
         ui.agreementPlotsButton.connect("clicked()", self.onPlots)
         ui.openReportButton.connect("clicked()", self.onOpenReport)
         ui.comparisonComboBox.connect("currentIndexChanged(int)", self._onComparison)
+        ui.agreementTableView.horizontalHeader().setMaximumSectionSize(_WIDEST_COLUMN)
         logic.study.ended.connect(self._onEnded)
         logic.study.changed.connect(self.update)
 
@@ -320,6 +326,7 @@ class AgreementPanel(Panel):
         if table is not self._tableNode:
             self._tableNode = table
             ui.agreementTableView.setMRMLTableNode(table)
+        ui.agreementTableView.resizeRowsToContents()  # the names of the comparisons take two lines
         names = [f"{name}, {quantity}" for name, quantity in study.pairs]
         if names != self._comparisons:
             self._comparisons = names

@@ -83,7 +83,7 @@ class Widget:
         self._values[name] = value
 
     def _call(self, name: str, arguments):
-        if name == "setEnabled" and not arguments[0]:
+        if name in ("setEnabled", "setVisible") and not arguments[0]:
             assert not self._values.get("focus"), f"the panel scrolls away from {self._values['objectName']}"
         if name == "clearFocus":
             self._values["focus"] = False

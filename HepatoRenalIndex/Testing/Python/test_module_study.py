@@ -69,6 +69,9 @@ def test_the_answers_of_two_readers_become_a_table_two_plots_and_a_report(scene,
         rows = list(csv.DictReader(file))
     table = logic.study.tableNode
     assert table.GetNumberOfRows() == len(rows)
+    shown = [table.GetColumnName(i) for i in range(table.GetNumberOfColumns())]
+    assert shown[:6] == ["comparison", "quantity", "icc", "icc_low", "icc_high", "n"]
+    assert sorted(shown) == sorted(set(shown)) and set(shown) >= set(rows[0])
     icc = table.GetTable().GetColumnByName("icc")
     assert [icc.GetValue(i) for i in range(len(rows))] == [float(row["icc"]) for row in rows]
     pair = ("reader A against reader B, session 1", "liver")
