@@ -195,8 +195,16 @@ class MeasurePanel(RunPanel):
         self._installer = installer
         self._show = show
         self._inputId = ""
-        ui.outlineByHandButton.connect("clicked()", lambda: self.attempt(logic.outlineByHand))
-        ui.placeByHandButton.connect("clicked()", lambda: self.attempt(logic.placeByHand))
+        ui.outlineByHandButton.connect("clicked()", lambda: self.attempt(self._outlineByHand))
+        ui.placeByHandButton.connect("clicked()", lambda: self.attempt(self._placeByHand))
+
+    def _outlineByHand(self) -> None:
+        self.logic.outlineByHand()
+        self.tell(_("Paint liver and right kidney with the tools under Correct."))
+
+    def _placeByHand(self) -> None:
+        self.logic.placeByHand()
+        self.tell(_("Drag the two ROIs onto the liver and the cortex of the right kidney."))
 
     def _start(self) -> None:
         reason = self.logic.whyNotMeasurable()

@@ -129,6 +129,7 @@ def test_outlining_by_hand_gives_the_segment_editor_something_to_paint(applicati
     assert editor.segmentationNode() is opened.logic.parameters().segmentation
     assert editor.sourceVolumeNode() is opened.logic.parameters().inputVolume
     assert application.widgets["segmentEditorFrame"].value("enabled") is True
+    assert application.widgets["statusLabel"].text.startswith("Paint liver and right kidney")
 
 
 def test_undo_of_the_segment_editor_does_not_reach_into_another_frame(application, opened):
