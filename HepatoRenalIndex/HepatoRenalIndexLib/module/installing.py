@@ -92,6 +92,13 @@ class Installer:
             raise InputError(_("PyTorch is not installed."))
         try:
             torch = logic.installTorch(askConfirmation=True, torchVersionRequirement=TORCH_REQUIREMENT)
+        except CalledProcessError:
+            raise InputError(
+                _(
+                    "PyTorch could not be installed: check the network connection, the proxy and the free disk space, "
+                    "{otherwise}."
+                ).format(otherwise=self._otherwise)
+            ) from None
         except Exception as error:
             raise InputError(
                 _("PyTorch could not be installed ({reason}): try again in the module PyTorch Utils.").format(

@@ -142,3 +142,6 @@ def test_a_failed_installation_of_torch_says_why(desktop):
     text = _sentence()
     assert "WinError 206" in text
     assert "Traceback" not in text
+    desktop.failure = subprocess.CalledProcessError(1, "pip install")
+    assert "network connection" in _sentence()
+    assert "exit status" not in _sentence()
