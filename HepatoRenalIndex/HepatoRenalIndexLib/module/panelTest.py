@@ -51,6 +51,7 @@ class PanelTest:
     def choose(self) -> None:
         """Without an image the buttons say what is missing; with one they can be pressed."""
         self._say(_("Panel: input"))
+        self._settle()  # the scene was closed, perhaps while the panel showed an image
         assert not self._ui.applyButton.enabled
         assert self._ui.applyButton.toolTip
         volume = self._logic.loadSample("sector")

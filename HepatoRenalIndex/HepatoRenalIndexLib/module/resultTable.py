@@ -76,8 +76,26 @@ def setRows(table, rows: Iterable[Row]) -> None:
                 text = row[column.name]
                 array.SetValue(places[key], text if column.kind is str else float(text) if text else math.nan)
                 array.Modified()
+        _sortFrames(table)
         content.Modified()
         table.Modified()
+
+
+def _sortFrames(table) -> None:
+    """Let the rows of a source stand together, in the order of its frames: frames are measured in any order."""
+    keys, content = _keys(table), table.GetTable()
+    firstOf = {}
+    for index, (source, _frame) in enumerate(keys):
+        firstOf.setdefault(source, index)
+    order = sorted(range(len(keys)), key=lambda index: (firstOf[keys[index][0]], keys[index][1]))
+    if order == list(range(len(keys))):
+        return
+    for column in range(content.GetNumberOfColumns()):
+        array = content.GetColumn(column)
+        values = [array.GetValue(index) for index in order]
+        for index, value in enumerate(values):
+            array.SetValue(index, value)
+        array.Modified()
 
 
 def removeRows(table, source: str, frames: Iterable[int] | None = None) -> None:

@@ -490,6 +490,18 @@ def test_measuring_is_undone_in_one_step(clip):
     assert clip.parameters.resultTable.GetNumberOfRows() == 12
 
 
+def test_rows_of_a_clip_stand_in_the_order_of_its_frames(clip):
+    browse(clip, 3)
+    expected = [row["frame"] for row in resultTable.rowsOf(clip.parameters.resultTable)]
+    clip.logic.undo()
+    clip.settle()
+    clip.logic.redo()
+    clip.settle()
+    rows = resultTable.rowsOf(clip.parameters.resultTable)
+    assert [row["frame"] for row in rows] == expected == sorted(expected, key=int)
+    assert {row["status"] for row in rows} == {"ok"}
+
+
 def test_the_summary_is_the_median_and_the_quartiles(clip):
     values = [float(row["hri"]) for row in resultTable.rowsOf(clip.parameters.resultTable)]
     summary = resultTable.summarize(clip.parameters.resultTable)
