@@ -36,6 +36,10 @@ def run_job(arguments: list[str], work: Callable[[Path, dict[str, Any]], None]) 
     except ImportError as error:
         say(error=f"The Python package {error.name} is missing or broken; install it again.")
         return 1
+    except OSError as error:
+        reason = error.strerror or "unknown reason"
+        say(error=f"A file cannot be written or read ({reason}); check space and permission.")
+        return 1
     except MemoryError:
         say(error="There is not enough memory for this; measure fewer frames at a time.")
         return 1

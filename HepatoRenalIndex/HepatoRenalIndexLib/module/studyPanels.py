@@ -58,6 +58,7 @@ class StudyPanel(Panel):
             interval_days=ui.studyIntervalSpinBox.value,
             seed=ui.studySeedSpinBox.value,
             blind=ui.studyBlindCheckBox.checked,
+            spacing_mm=ui.studySpacingSpinBox.value or None,
             frames="all" if ui.studyAllFramesCheckBox.checked else "first",
         )
         images = None if ui.studyVolumesCheckBox.checked else [ui.studyImagesLineEdit.currentPath]
@@ -94,7 +95,8 @@ class StudyPanel(Panel):
             ui.movedImagesLineEdit.setCurrentPath(moved)
         self._describe(folder)
         ui.studyLabel.setVisible(not self.logic.marking.isRunning)  # the session has a progress of its own
-        setEnabled(ui.studyImagesLineEdit, not ui.studyVolumesCheckBox.checked)
+        for control in (ui.studyImagesLineEdit, ui.studyPatientsLineEdit, ui.studySpacingSpinBox):
+            setEnabled(control, not ui.studyVolumesCheckBox.checked)  # loaded images bring these along
         reason = study.whyBusy()
         if not reason and not folder:
             reason = _("Choose an empty folder for the study first.")

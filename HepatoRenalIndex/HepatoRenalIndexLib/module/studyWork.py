@@ -10,7 +10,7 @@ from pathlib import Path
 from slicer.i18n import tr as _
 
 from ..agreement.comparison import StudySettings
-from ..agreement.report import DETAILS_NAME, PAIRS_NAME, REPORT_NAME
+from ..agreement.report import DETAILS_NAME, EXCLUDED_NAME, PAIRS_NAME, REPORT_NAME
 from ..imaging.image import InputError
 from ..study.create import StudyOptions
 from ..study.definition import is_study, open_study
@@ -54,6 +54,7 @@ class StudyWork:
         self._table = None
         self._output: Path | None = None
         self._done = ""
+        self._leftOut = ""
         self._process = process or JobProcess()
         self._process.progressed.connect(self.progressed.emit)
         self._process.logged.connect(self.logged.emit)
@@ -172,7 +173,7 @@ class StudyWork:
         sentences = []
         self.ended.connect(sentences.append)
         self._output = Path(job["output"]) if job["do"] == "agreement" else None
-        self._done, self.message = done, ""
+        self._done, self._leftOut, self.message = done, "", ""
         try:
             self._process.start(_WORK, job, blocking=blocking)
         finally:
@@ -192,7 +193,7 @@ class StudyWork:
                 self._take(output)
             except (OSError, KeyError, ValueError, IndexError):
                 sentence = _("The results of the comparison cannot be read; compute it again.")
-        self.message = self._done
+        self.message = " ".join(filter(None, (self._done, self._leftOut)))
         self.ended.emit(sentence)
 
     def _take(self, output: Path) -> None:
@@ -205,6 +206,9 @@ class StudyWork:
         self._values = values
         self.pairs = list(values)
         self.reportPath = output / REPORT_NAME
+        excluded = len(_rows(output / EXCLUDED_NAME))
+        if excluded:
+            self._leftOut = _("Left out: {count}; the report says why.").format(count=excluded)
         self._table = agreementPlots.updateTable(self.scene, rows)
         shown = next((pair for pair in self.pairs if pair[1] == "hri"), None)
         if shown is not None:

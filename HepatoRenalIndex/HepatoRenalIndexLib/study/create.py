@@ -187,8 +187,8 @@ class _Collection:
             size = roi_size_px(calibration, geometry, options.roi_mm)
         else:
             raise InputError(
-                "No pixel size is known, so the ROI has no size in mm; give the size of a pixel (--spacing) or the "
-                "side of the ROI in pixels (--roi-px)."
+                "No pixel size is known, so the ROI has no size in mm; give the size of a pixel (on the command line "
+                "with --spacing), or there with --roi-px the side of the ROI in pixels."
             )
         x0, y0, x1, y1 = geometry.bounds
         if min(size) < SMALLEST_ROI_PX or size[0] > (x1 - x0) / 2 or size[1] > (y1 - y0) / 2:

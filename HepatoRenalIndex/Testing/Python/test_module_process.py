@@ -216,6 +216,14 @@ def test_a_folder_is_measured_from_the_console(logic, tmp_path):
     assert "right kidney" in rows["no_kidney.dcm"]["message"]
 
 
+def test_a_job_that_cannot_write_says_so(tmp_path, capsys):
+    from HepatoRenalIndexLib.commands.job import run_job
+
+    (tmp_path / JOB_NAME).write_text("{}", encoding="utf-8")
+    assert run_job([str(tmp_path)], lambda folder, job: (tmp_path / JOB_NAME / "study").mkdir()) == 1
+    assert "check space and permission" in capsys.readouterr().out
+
+
 def test_a_job_ends_by_itself_when_its_file_is_gone(tmp_path):
     """Also without any signal, as when the application has crashed."""
     (tmp_path / JOB_NAME).write_text("{}", encoding="utf-8")

@@ -104,6 +104,10 @@ def test_a_table_of_answers_from_elsewhere_is_compared_as_well(logic, tmp_path):
     path.write_text("\n".join(lines) + "\n")
     logic.study.compare(path, tmp_path / "out", replicates=100)
     assert logic.study.pairs[0] == ("between readers A, B, session 1", "liver")
+    assert "Left out" not in logic.study.message
+    path.write_text("\n".join([*lines, "A,0,20,20"]) + "\n")  # contradicts its first answer
+    logic.study.compare(path, tmp_path / "out", replicates=100)
+    assert logic.study.message.endswith("Left out: 1; the report says why.")
     path.write_text("nothing\n")
     with pytest.raises(InputError, match="lacks the column"):
         logic.study.compare(path, tmp_path / "out", replicates=100)
@@ -193,6 +197,10 @@ def test_disabled_buttons_say_what_is_missing(application, opened, study):
         assert ui[name].value("enabled") is False
         assert ui[name].value("toolTip") == "Choose a study folder first."
     assert ui["createStudyButton"].value("toolTip") == "Choose an empty folder for the study first."
+    for checked in (True, False):
+        ui["studyVolumesCheckBox"].checked = checked
+        ui["studyVolumesCheckBox"].fire("toggled(bool)", checked)
+        assert ui["studySpacingSpinBox"].value("enabled") is not checked
     assert ui["readingFrame"].value("visible") is False
     ui["studyFolderLineEdit"].setCurrentPath("/somewhere")
     ui["studyFolderLineEdit"].fire("currentPathChanged(QString)", "/somewhere")
