@@ -39,6 +39,8 @@ class StudyPanel(Panel):
     def _onFolderChanged(self, path: str) -> None:
         if self.logic.parameters().studyFolder != path:
             self.logic.parameters().studyFolder = path
+            self.logic.study.forget()  # the numbers of another study
+            self.logic.study.changed.emit()
         self._described = None
         self.update()
 

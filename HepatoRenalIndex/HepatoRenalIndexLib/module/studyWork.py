@@ -152,7 +152,7 @@ class StudyWork:
         self.changed.emit()
 
     def forget(self) -> None:
-        """The scene is being closed: table and plots go with it."""
+        """The scene is being closed and table and plots go with it, or they are those of another study."""
         self._table = None
         self.pairs, self._details, self._values = [], {}, {}
         self.reportPath = None

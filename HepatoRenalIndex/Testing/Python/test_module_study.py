@@ -403,6 +403,16 @@ def test_the_agreement_button_shows_table_plots_and_report(application, opened, 
     ui["comparisonComboBox"].fire("currentIndexChanged(int)", 1)
     chart = next(n for n in application.scene.GetNodesByClass("vtkMRMLPlotChartNode") if "kidney" in n.GetTitle())
     assert chart.GetNumberOfPlotSeriesNodes() >= 2
+    ui["studyFolderLineEdit"].setCurrentPath("/another")
+    ui["studyFolderLineEdit"].fire("currentPathChanged(QString)", "/another")
+    application.queue.run()
+    assert ui["agreementTableView"].value("mRMLTableNode") is None and work.pairs == []
+    assert ui["openReportButton"].value("enabled") is False
+    ui["studyFolderLineEdit"].setCurrentPath(str(study.folder))
+    ui["studyFolderLineEdit"].fire("currentPathChanged(QString)", str(study.folder))
+    ui["agreementButton"].fire("clicked()")
+    application.queue.run()
+    assert ui["openReportButton"].value("enabled") is True
     application.scene.Clear(0)
     application.queue.run()
     assert work.pairs == [] and ui["openReportButton"].value("enabled") is False
