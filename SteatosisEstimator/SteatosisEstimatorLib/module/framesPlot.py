@@ -39,6 +39,12 @@ def updateFramesPlot(scene, valueOfFrame: Mapping[int, float], whole: float | No
     return plotChart(scene, FAT_FRAMES, title, _("Frame"), axis, series)
 
 
+def hasCurve(scene) -> bool:
+    """Whether there is a curve to look at."""
+    chart = findChart(scene, FAT_FRAMES)
+    return chart is not None and chart.GetNumberOfPlotSeriesNodes() > 0
+
+
 def clearFramesPlot(scene) -> None:
     """Empty the chart, where there is one."""
     if findChart(scene, FAT_FRAMES) is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import slicer
+from HepatoRenalIndexLib.module.views import showVolume
 from slicer.i18n import tr as _
 
 from . import tables
@@ -62,6 +63,10 @@ class PanelTest:
     def look(self) -> None:
         """Layouts, and the layer over the image."""
         self._say(_("Panel: views of the result"))
+        showVolume(self._logic.parameters().hr)
+        self._logic.requestRefresh()
+        self._settle()
+        assert self._ui.plotsButton.enabled
         if slicer.app.layoutManager() is not None:
             self._click(self._ui.plotsButton)
             self._click(self._ui.imageOnlyButton)

@@ -11,7 +11,7 @@ from HepatoRenalIndexLib.module.source import isAlive
 from HepatoRenalIndexLib.module.views import showImageOnly
 from slicer.i18n import tr as _
 
-from . import layout, tables
+from . import framesPlot, layout, tables
 from .installing import installerFor
 from .resultText import explanationText, partsHtml, resultHtml, warningHtml
 from .vocabulary import viewName
@@ -54,6 +54,8 @@ class ResultsPanel(Panel):
         ui.warningLabel.setText(warning)
         ui.warningLabel.setVisible(bool(warning))
         self._updateParts(partsHtml(shown))
+        reason = _("There is no curve of the image shown: estimate a clip, and choose it as Image under Explanation.")
+        self.enable(ui.plotsButton, "" if framesPlot.hasCurve(self.logic.scene) else reason)
         self._updateTable()
 
     def _updateParts(self, parts: str) -> None:
@@ -127,6 +129,7 @@ class CohortPanel(Panel):
     def __init__(self, ui, logic, tell, ensure: Callable | None = None):
         super().__init__(ui, logic, tell)
         self._ensure = ensure or (lambda model: installerFor(model).ensure())
+        self._isEstimating = False  # and no training, which the console starts
         for widget in (ui.cohortLineEdit, ui.cohortOutputLineEdit):
             widget.connect("currentPathChanged(QString)", lambda path: self.update())
         ui.cohortButton.connect("clicked()", self.onEstimate)
@@ -145,15 +148,20 @@ class CohortPanel(Panel):
         self._ensure(self.logic.model())
         ui = self.ui
         self.logic.estimateCohort(ui.cohortLineEdit.currentPath, ui.cohortOutputLineEdit.currentPath, blocking=False)
+        self._isEstimating = True
         self.tell(_("Estimating the table..."))
 
     def onCancel(self) -> None:
         self.logic.cancelCohort()
+        self._isEstimating = False
+        self.ui.progressBar.setValue(0)
         self.tell(_("Stopped; the next run goes on from here."))
         self.update()
 
     def _onEnded(self, sentence: str) -> None:
-        self.tell(sentence or _("The table is estimated; see estimates.csv among the results."))
+        done = _("The table is estimated; see estimates.csv among the results.")
+        self.tell(sentence or (done if self._isEstimating else _("Finished; the log has the details.")))
+        self._isEstimating = False
         self.update()
 
     def update(self) -> None:

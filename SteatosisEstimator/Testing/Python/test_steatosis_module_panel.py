@@ -382,14 +382,16 @@ def test_image_and_curve_are_shown_together(application, opened):
         layoutLogic=lambda: layout, setLayout=layout.GetLayoutNode().SetViewArrangement, sliceWidget=lambda name: None,
         plotViewCount=1, plotWidget=lambda index: plot,
     )  # fmt: skip
+    assert not application.widgets["plotsButton"].enabled  # a still image has no curve
     application.widgets["plotsButton"].fire("clicked()")
     view = application.scene.GetSingletonNode("LiverFatFrames", "vtkMRMLPlotViewNode")
     assert view.GetPlotChartNode().GetTitle().startswith("Liver fat over the frames")
-    assert view.GetPlotChartNode().GetNumberOfPlotSeriesNodes() == 0  # a still image has no curve
+    assert view.GetPlotChartNode().GetNumberOfPlotSeriesNodes() == 0
     show_volume(application.scene, opened.logic.parameters().hr)
     opened.logic.requestRefresh()
     application.queue.run()
     assert view.GetPlotChartNode().GetNumberOfPlotSeriesNodes() == 3
+    assert application.widgets["plotsButton"].enabled
     assert fitted == ["hr"]  # the application itself keeps the axes of the plot before
     slicer.app.layoutManager = lambda: None
     layout.SetMRMLScene(None)
@@ -410,6 +412,16 @@ def test_a_table_of_subjects_needs_its_two_paths(application, opened, monkeypatc
     assert work == "cohort_job"
     assert job["action"] == "estimate"
     assert job["arguments"]["cohort"] == str(tmp_path / "cohortLineEdit")
+
+
+def test_the_end_of_a_training_from_the_console_is_not_told_as_a_table(application, opened):
+    status = application.widgets["statusLabel"]
+    opened.logic.cohortEnded.emit("")
+    assert "log" in status.value("text")
+    assert "table" not in status.value("text")
+    opened.panel._cohortPanel._isEstimating = True
+    opened.logic.cohortEnded.emit("")
+    assert "The table is estimated" in status.value("text")
 
 
 def test_the_module_file_registers_samples_and_views(main, monkeypatch):
@@ -435,7 +447,7 @@ def test_the_panel_passes_the_test_that_the_application_runs_on_it(application, 
     from SteatosisEstimatorLib.module.panelTest import PanelTest
 
     monkeypatch.setattr(process, "pythonProgram", lambda: sys.executable)
-    opened.logic.parameters().clipFrames = 1
+    opened.logic.parameters().clipFrames = 2  # fewer have no curve
     steps = []
     PanelTest(opened.panel, application.queue.run, steps.append).run()
     assert len(steps) >= 2
