@@ -240,11 +240,10 @@ class MeasurePanel(RunPanel):
 
     def _followInput(self, identifier: str) -> None:
         """What was told of another input does not hold for this one."""
-        if identifier == self._inputId or self.logic.process.isRunning:
-            return
-        self._inputId = identifier
-        self.ui.progressBar.setValue(0)
-        self.tell(self.logic.shown.message)
+        isOther, self._inputId = identifier != self._inputId, identifier
+        if isOther and not self.logic.process.isRunning:
+            self.ui.progressBar.setValue(0)
+            self.tell(self.logic.shown.message)
 
 
 class CorrectPanel(Panel):

@@ -35,7 +35,7 @@ class RunningLogic(MeasurementLogic):
         self.process.succeeded.connect(self._onSegmented)
         self.process.failed.connect(self._onFailed)
         self._run: tuple[Source, list[int]] | None = None
-        self.outcome = ""  # a sentence on what the last run could not measure
+        self.outcome = ""  # a sentence on the last run, where there is more to say than that it measured
 
     def _forget(self) -> None:
         self.cancel()
@@ -123,7 +123,9 @@ class RunningLogic(MeasurementLogic):
         if len(found) > 1 and failed:
             text = _("{count} of the {all} frames could not be measured: {message}")
             return text.format(count=len(failed), all=len(found), message=failed[0])
-        if self.shown.result is not None and self.shown.isOf(source, source.frame):
+        if not self.shown.isOf(source, source.frame):  # the user went on to another image
+            return "".join(failed) or _("{name} was measured.").format(name=source.name)
+        if self.shown.result is not None:
             return self.shown.message  # a locked ROI may stand for what was not found
         return "".join(failed)
 

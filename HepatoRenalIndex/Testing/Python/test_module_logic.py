@@ -75,6 +75,7 @@ class Session:
             result = measure_frame(source.image(frame), None, MeasurementSettings(), mask)
             rois = (result.measurement.liver.roi, result.measurement.kidney.roi) if result.measurement else (None, None)
             found.append(SegmentedFrame(mask, NETWORK, *rois, result_row(result)))
+        self.found = found
         self.logic._run = source, list(range(len(masks)))
         self.logic._onSegmented(found)
         self.settle()
@@ -284,6 +285,16 @@ def test_what_was_not_found_is_told_and_the_pixel_size_stays_known(session):
     assert session.logic.outcome.startswith("1 of the 12 frames could not be measured: No right kidney")
     session.measure(masks)
     assert session.logic.outcome == ""
+
+
+def test_an_image_that_was_left_while_it_was_measured_is_named(session):
+    left = session.load("sector")
+    session.measure([sampleMasks("sector")])
+    assert session.logic.outcome == ""
+    session.load("curved")
+    session.logic._run = findSource(left), [0]
+    session.logic._onSegmented(session.found)
+    assert session.logic.outcome == "HRI sample sector was measured."
 
 
 def test_manual_rois_alone_give_an_index(session):
