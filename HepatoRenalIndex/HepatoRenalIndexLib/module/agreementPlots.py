@@ -16,6 +16,7 @@ TABLE_ATTRIBUTE = "HepatoRenalIndex.Agreement"
 _POINT_COLOR, _LINE_COLOR, _INTERVAL_COLOR = (0.14, 0.44, 0.64), (0.1, 0.1, 0.1), (0.6, 0.6, 0.6)
 _FIRST_COLUMNS = ("comparison", "quantity", "icc", "icc_low", "icc_high", "n")  # what a narrow panel shows
 _TEXT_COLUMNS = ("comparison", "quantity", "form", "word", "interval")
+_TITLE_SIZE = 13  # the names of comparisons are long
 
 Row = Mapping[str, str]
 
@@ -76,6 +77,7 @@ def _scatter(scene, title: str, first, second, one: str, other: str):
     series[0].SetMarkerSize(5)
     chart = plots.plotChart(scene, plots.SCATTER, title, other, one, series)
     chart.SetLegendVisibility(False)  # it would cover points
+    chart.SetTitleFontSize(_TITLE_SIZE)
     return chart
 
 
@@ -98,6 +100,7 @@ def _blandAltman(scene, title: str, first, second, name: str, details: Row):
                 shown = f"{label}, {text}"
                 series.append(plots.plotSeries(scene, key, column + end, shown, lines, "x", _INTERVAL_COLOR))
     chart = plots.plotChart(scene, key, title, _("Mean of the two"), name, series)
+    chart.SetTitleFontSize(_TITLE_SIZE)
     chart.SetLegendVisibility(False)  # nine lines: solid the mean, dashed the limits, gray their 95% intervals
     return chart
 

@@ -135,7 +135,7 @@ class PanelTest:
         self._say(_("Panel: reading session"))
         marking, parameters, ui = self._logic.marking, self._logic.parameters(), self._ui
         interaction = slicer.mrmlScene.GetNodeByID(INTERACTION_NODE)
-        shown = parameters.inputVolume
+        shown, look = parameters.inputVolume, _slices()
         with tempfile.TemporaryDirectory() as folder:
             create_study(folder, [SAMPLE_FOLDER / "clip.dcm"], StudyOptions(frames="all"))
             parameters.studyFolder, parameters.studyReader = folder, "A"
@@ -153,6 +153,7 @@ class PanelTest:
             ui.skipReasonComboBox.setCurrentText("shadow")
             self._click(ui.skipButton)
             self._click(ui.readingBackButton)
+            assert ui.readingNextButton.enabled, "a skipped image can be passed again"
             self._click(ui.placeLiverButton)
             assert marking.missing[0] == "liver"
             self._click(ui.stopReadingButton)
@@ -162,6 +163,7 @@ class PanelTest:
             self._settle()
         if slicer.app.layoutManager() is not None:
             assert views.compositeNode().GetBackgroundVolumeID() == shown.GetID()
+            assert _slices() == look, "the slice views look where they looked"
 
     def closeScene(self) -> None:
         """Everything is gone, and the module can be used again."""
@@ -171,3 +173,9 @@ class PanelTest:
         assert findSource(self._logic.parameters().inputVolume) is None
         assert not self._ui.applyButton.enabled
         assert not self._ui.saveCsvButton.enabled
+
+
+def _slices() -> list[tuple]:
+    """Where the slice views look."""
+    nodes = slicer.mrmlScene.GetNodesByClass("vtkMRMLSliceNode")
+    return [(node.GetName(), node.GetOrientation(), round(node.GetSliceOffset(), 3)) for node in nodes]
