@@ -56,6 +56,9 @@ class PanelTest:
         assert self._ui.applyButton.toolTip
         volume = self._logic.loadSample("sector")
         views.showVolume(volume)
+        self._settle()
+        if views.compositeNode() is not None:  # what is loaded and shown is chosen by itself
+            assert self._logic.parameters().inputVolume is volume
         self._logic.parameters().inputVolume = volume
         self._settle()
         assert self._ui.applyButton.enabled
