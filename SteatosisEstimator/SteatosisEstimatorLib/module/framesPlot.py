@@ -17,10 +17,10 @@ def updateFramesPlot(scene, valueOfFrame: Mapping[int, float], whole: float | No
 
     A still image has no curve.
     """
-    title = _("Liver fat over the frames: {unit}").format(unit=unit) if unit else _("Liver fat over the frames")
-    axis = _("Percent") if unit.startswith("%") else _("Probability") if unit else ""  # short: the plot is low
     if len(valueOfFrame) < 2:
-        return plotChart(scene, FAT_FRAMES, title, _("Frame"), axis, [])
+        return _showNoCurve(scene)
+    title = _("Liver fat over the frames: {unit}").format(unit=unit)
+    axis = _("Percent") if unit.startswith("%") else _("Probability")  # short: the plot is low
     frames = np.array(list(valueOfFrame), float)
     values = np.array(list(valueOfFrame.values()), float)
     name = _("Liver fat plot data")
@@ -39,10 +39,20 @@ def updateFramesPlot(scene, valueOfFrame: Mapping[int, float], whole: float | No
     return plotChart(scene, FAT_FRAMES, title, _("Frame"), axis, series)
 
 
+def _showNoCurve(scene):
+    """Axes without a line: a chart without any series is a black view."""
+    columns = {"frame": np.array([0.0, 1.0]), "none": np.full(2, np.nan)}
+    none = plotTable(scene, FAT_FRAMES + "-none", columns, _("Liver fat plot data"))
+    series = [plotSeries(scene, FAT_FRAMES, "none", _("Frame"), none, "frame", _LINE_COLOR)]
+    title = _("Liver fat over the frames: no curve of this image")
+    return plotChart(scene, FAT_FRAMES, title, _("Frame"), "", series)
+
+
 def hasCurve(scene) -> bool:
     """Whether there is a curve to look at."""
     chart = findChart(scene, FAT_FRAMES)
-    return chart is not None and chart.GetNumberOfPlotSeriesNodes() > 0
+    series = None if chart is None else chart.GetNthPlotSeriesNode(0)
+    return series is not None and series.GetYColumnName() == "value"
 
 
 def clearFramesPlot(scene) -> None:

@@ -82,7 +82,8 @@ class ExplanationPanel(Panel):
         self._show = show
         self._views: tuple = ()
         self._browser, self._shownOnce, self._filling = None, False, False
-        ui.viewComboBox.connect("currentIndexChanged(int)", self._onChosen)
+        # "activated": the image that is chosen already may have been replaced in the slice view by another one
+        ui.viewComboBox.connect("activated(int)", self._onChosen)
 
     def _onChosen(self, index: int) -> None:
         if not self._filling and 0 <= index < len(self._views):
@@ -127,7 +128,11 @@ class CohortPanel(Panel):
     """Tables of many subjects."""
 
     def __init__(self, ui, logic, tell, ensure: Callable | None = None):
-        super().__init__(ui, logic, tell)
+        def tellBoth(text: str) -> None:
+            tell(text)
+            ui.cohortStatusLabel.setText(text)  # the other place is out of sight from here
+
+        super().__init__(ui, logic, tellBoth)
         self._ensure = ensure or (lambda model: installerFor(model).ensure())
         self._isEstimating = False  # and no training, which the console starts
         for widget in (ui.cohortLineEdit, ui.cohortOutputLineEdit):
@@ -135,9 +140,16 @@ class CohortPanel(Panel):
         ui.cohortButton.connect("clicked()", self.onEstimate)
         ui.cancelCohortButton.connect("clicked()", self.onCancel)
         logic.cohortEnded.connect(self._onEnded)
+        logic.progressed.connect(self._onProgress)
 
     def disconnect(self) -> None:
+        self.logic.progressed.disconnect(self._onProgress)
         self.logic.cohortEnded.disconnect(self._onEnded)
+
+    def _onProgress(self, share: float, text: str) -> None:
+        if self._isEstimating and text:
+            told = _("{percent} %: {step}").format(percent=f"{100 * share:.0f}", step=text)
+            self.ui.cohortStatusLabel.setText(told)
 
     def onEstimate(self) -> None:
         self.ui.logTextEdit.clear()
