@@ -9,6 +9,8 @@ from ..measurement.result import FrameResult
 
 _UNIT_MEANINGS = {"mm": "millimeter", RATIO: "ratio", SHARE: "no units", PIXEL: "pixels", GRAY_LEVEL: "gray levels"}
 
+_UNIT_LABELS = {RATIO: "", SHARE: "", PIXEL: "pixel", GRAY_LEVEL: "gray level"}  # as Slicer shows them to people
+
 
 def add_table(scene, results: Iterable[FrameResult], name: str):
     """Add a ``vtkMRMLTableNode``, one row per measurement, with the columns of the CSV file."""
@@ -21,8 +23,8 @@ def add_table(scene, results: Iterable[FrameResult], name: str):
 def update_table(table, results: Iterable[FrameResult]) -> None:
     """Replace the rows of a table node, in one step for whoever observes it.
 
-    Numbers are double columns, ``nan`` where a value is missing. Units are UCUM codes. DICOM codes of units and
-    derivations are column properties under the names that Slicer's Segment Statistics uses.
+    Numbers are double columns, ``nan`` where a value is missing. Unit labels are for people; DICOM codes of
+    units (UCUM) and derivations are column properties under the names that Slicer's Segment Statistics uses.
     """
     import slicer
 
@@ -32,7 +34,7 @@ def update_table(table, results: Iterable[FrameResult]) -> None:
         for column in COLUMNS:
             table.AddColumn(_array(column, results))
             table.SetColumnType(column.name, _vtk_type(column))
-            table.SetColumnUnitLabel(column.name, column.unit)
+            table.SetColumnUnitLabel(column.name, _UNIT_LABELS.get(column.unit, column.unit))
             table.SetColumnDescription(column.name, column.description)
             for key, code in _codes(column):
                 table.SetColumnProperty(column.name, key, code)

@@ -73,7 +73,9 @@ def test_a_saved_case_reopens_with_everything_in_it(scene, tmp_path):
 
     results = node_of(scene, "vtkMRMLTableNode")
     for column in COLUMNS:
-        assert results.GetColumnUnitLabel(column.name) == column.unit
+        assert "{" not in results.GetColumnUnitLabel(column.name)  # what people read is no UCUM annotation
+        code = f"CodeValue:{column.unit}|" if column.unit else ""
+        assert code in (results.GetColumnProperty(column.name, "DICOM.UnitsCode") or "")
         assert results.GetColumnDescription(column.name) == column.description
         cell, value = results.GetTable().GetColumnByName(column.name).GetValue(0), column.value(result)
         assert cell == (value or "") if column.kind is str else (cell == value or (value is None and cell != cell))
