@@ -125,6 +125,7 @@ class EstimatePanel(RunPanel):
         super().__init__(ui, logic, tell)
         self._show = show
         self._told = None  # the estimate that progress and message tell of
+        self._isWaiting = False  # for the end of a run
         self._ensure = ensure or (lambda model: installerFor(model).ensure())
 
     def _start(self) -> None:
@@ -135,6 +136,7 @@ class EstimatePanel(RunPanel):
         self._ensure(self.logic.model())
         self.tell(_("Estimating..."))
         self.logic.startEstimating()
+        self._isWaiting = self.logic.process.isRunning
         shown = self.logic.shown
         self._show(shown.sources[shown.view].volume)
 
@@ -142,10 +144,20 @@ class EstimatePanel(RunPanel):
         self._told = self.logic.shown.estimate
         return resultSentence(self.logic.shown)
 
+    def onCancel(self) -> None:
+        self._isWaiting = False
+        super().onCancel()
+
+    def _onEnded(self, sentence: str) -> None:
+        self._isWaiting = False
+        super()._onEnded(sentence)
+
     def _forgetOld(self) -> None:
-        """What was told of an estimate does not hold for other images or settings."""
-        if self._told is not None and self._told != self.logic.shown.estimate and not self.logic.process.isRunning:
-            self._told = None
+        """What was told does not hold for other images or settings, nor when the scene was closed during a run."""
+        if self.logic.process.isRunning:
+            return
+        if self._isWaiting or (self._told is not None and self._told != self.logic.shown.estimate):
+            self._isWaiting, self._told = False, None
             self.ui.progressBar.setValue(0)
             self.tell("")
 

@@ -53,7 +53,9 @@ def resultHtml(shown: Shown) -> str:
 def resultSentence(shown: Shown) -> str:
     """The number in one line, for the end of a run."""
     row = shown.estimate
-    if row is None or row["fat_percent"] is None:
+    if row is None:
+        return _("Estimated. Other images were chosen meanwhile; the table under Results has the number.")
+    if row["fat_percent"] is None:
         return _("Estimated; see Results.")
     text = _("Fat {fat} % (90% interval {low} to {high} %); see Results.")
     if row["message"]:

@@ -230,6 +230,37 @@ def test_the_image_that_is_estimated_is_shown_unless_another_of_the_subject_is(a
         assert shown[-1] is getattr(opened.logic.parameters(), name)
 
 
+def test_a_run_that_the_closed_scene_ended_leaves_no_progress(application, opened, monkeypatch):
+    from SteatosisEstimatorLib.module.estimating import EstimationProcess
+
+    _load(application, opened)
+    running = [True]
+    monkeypatch.setattr(EstimationProcess, "isRunning", property(lambda self: bool(running)))
+    opened.panel._estimatePanel._isWaiting = True
+    opened.logic.progressed.emit(0.3, "Loading the model")
+    application.queue.run()
+    assert application.widgets["statusLabel"].value("text") == "Loading the model"
+    running.clear()
+    application.scene.Clear(0)
+    application.queue.run()
+    assert application.widgets["statusLabel"].value("text") == ""
+    assert application.widgets["progressBar"].value("value") == 0
+
+
+def test_an_estimate_of_images_that_are_no_longer_chosen_is_said_to_be_in_the_table(application, opened):
+    _load(application, opened)
+    _pretend_estimate(opened)
+    pretend = opened.logic.process.start
+
+    def start(*arguments):
+        opened.logic.parameters().hr = None
+        pretend(*arguments)
+
+    opened.logic.process.start = start
+    application.widgets["applyButton"].fire("clicked()")
+    assert "Other images were chosen meanwhile" in application.widgets["statusLabel"].value("text")
+
+
 def test_doubts_are_a_list(application, opened):
     from SteatosisEstimatorLib.module.resultText import warningHtml
 
