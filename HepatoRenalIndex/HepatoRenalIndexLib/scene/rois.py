@@ -91,6 +91,7 @@ def _style(display, color: tuple[float, float, float]) -> None:
     display.SetColor(*color)
     display.SetSelectedColor(*color)
     display.SetActiveColor(*color)
+    display.SetVisibility3D(False)  # of a flat image, 3D views would show the names alone
     display.SetFillVisibility(False)
     display.SetOutlineVisibility(True)
     display.SetPropertiesLabelVisibility(True)  # the ROI's name in the view

@@ -224,6 +224,11 @@ def test_a_roi_node_covers_the_outer_borders_of_its_pixels(scene, volume_node):
     assert bounds == pytest.approx(expected)
 
 
+def test_a_roi_is_shown_in_slice_views_only(scene, volume_node):
+    display = rois.add_roi(scene, Roi(10, 20, 15, 15), volume_node, "Liver ROI").GetDisplayNode()
+    assert display.GetVisibility2D() and not display.GetVisibility3D()
+
+
 def test_a_dragged_roi_keeps_its_size_and_a_stretched_one_gets_the_new(scene, volume_node):
     node = rois.add_roi(scene, Roi(100, 80, 33, 31), volume_node, "Kidney ROI")
     center = np.array(node.GetCenterWorld())
