@@ -54,3 +54,38 @@ def opened(application, main):
     widget.cleanup()
     application.queue.run()
     assert application.errors == []
+
+
+@pytest.fixture
+def session(scene):
+    """The module's logic on an empty scene, scheduled as by an event loop."""
+    import slicer_double
+
+    slicer_double.install()
+    from module_session import Session
+
+    scene.Clear(0)
+    made = Session(scene)
+    yield made
+    made.logic.close()
+    scene.Clear(0)
+
+
+@pytest.fixture
+def measured(session):
+    """The sample of a sector probe, measured."""
+    from HepatoRenalIndexLib.module.selfTest import sampleMasks
+
+    session.load("sector")
+    session.measure([sampleMasks("sector")])
+    return session
+
+
+@pytest.fixture
+def clip(session):
+    """The sample clip, all frames measured."""
+    from module_session import clip_masks
+
+    session.load("clip")
+    session.measure(clip_masks())
+    return session

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -15,131 +14,16 @@ slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 from HepatoRenalIndexLib.geometry.spacing import Calibration, SpacingSource  # noqa: E402
 from HepatoRenalIndexLib.imaging.image import InputError  # noqa: E402
 from HepatoRenalIndexLib.imaging.reader import open_ultrasound  # noqa: E402
-from HepatoRenalIndexLib.measurement.organs import ModelIdentity, OrganMasks  # noqa: E402
-from HepatoRenalIndexLib.module import plots, resultTable  # noqa: E402
-from HepatoRenalIndexLib.module.console import ConsoleLogic  # noqa: E402
+from HepatoRenalIndexLib.measurement.organs import OrganMasks  # noqa: E402
+from HepatoRenalIndexLib.module import resultTable  # noqa: E402
 from HepatoRenalIndexLib.module.frameState import FrameState  # noqa: E402
 from HepatoRenalIndexLib.module.measuring import measureState  # noqa: E402
 from HepatoRenalIndexLib.module.sampleData import SAMPLE_FOLDER, SAMPLES  # noqa: E402
-from HepatoRenalIndexLib.module.segmenting import SegmentedFrame  # noqa: E402
 from HepatoRenalIndexLib.module.selfTest import SelfTest, sampleMasks  # noqa: E402
 from HepatoRenalIndexLib.module.source import findSource  # noqa: E402
 from HepatoRenalIndexLib.pipeline.measure import MeasurementSettings, measure_frame  # noqa: E402
-from HepatoRenalIndexLib.pipeline.outputs import result_row  # noqa: E402
-from HepatoRenalIndexLib.scene import runtime, study  # noqa: E402
-
-NETWORK = ModelIdentity("network", "1", "ab" * 32, "cpu")
-
-
-@pytest.fixture(scope="module")
-def started():
-    return runtime.start()
-
-
-class Session:
-    """A scene with a logic that is scheduled as by an event loop."""
-
-    def __init__(self, scene):
-        self.scene = scene
-        self.queue = slicer_double.Queue()
-        self.logic = ConsoleLogic(scene, lambda: slicer_double.Parameters(scene), self.queue)
-        self.logic.observe()
-        self.settle()
-
-    @property
-    def parameters(self):
-        return self.logic.parameters()
-
-    @property
-    def shown(self):
-        return self.logic.shown
-
-    @property
-    def hri(self) -> float:
-        return self.shown.result.measurement.hri
-
-    def settle(self) -> int:
-        return self.queue.run()
-
-    def load(self, name: str):
-        volume = self.logic.loadSample(name)
-        self.parameters.inputVolume = volume
-        self.settle()
-        return volume
-
-    def measure(self, masks: list[OrganMasks]) -> None:
-        """As if the network had found these masks."""
-        source = findSource(self.parameters.inputVolume)
-        found = []
-        for frame, mask in enumerate(masks):
-            result = measure_frame(source.image(frame), None, MeasurementSettings(), mask)
-            rois = (result.measurement.liver.roi, result.measurement.kidney.roi) if result.measurement else (None, None)
-            found.append(SegmentedFrame(mask, NETWORK, *rois, result_row(result)))
-        self.found = found
-        self.logic._run = source, list(range(len(masks)))
-        self.logic._onSegmented(found)
-        self.settle()
-
-    def drag(self, roi, dx: float, dy: float = 0.0) -> None:
-        """Move an ROI in its own steps, as the mouse does."""
-        roi.InvokeEvent(roi.PointStartInteractionEvent)
-        for _ in range(3):
-            x, y, z = roi.GetCenter()
-            roi.SetCenter(x + dx / 3, y + dy / 3, z)
-            self.settle()
-        roi.InvokeEvent(roi.PointEndInteractionEvent)
-        self.settle()
-
-    def paint(self, segment_id: str, mask: np.ndarray, add: bool = True) -> None:
-        """Add pixels to a segment, or take them away, as the Segment Editor does."""
-        from HepatoRenalIndexLib.scene.segmentation import _oriented_image
-
-        node = self.scene.AddNewNodeByClass("vtkMRMLSegmentEditorNode")
-        editor = slicer.vtkSlicerSegmentEditorLogic()
-        editor.SetMRMLScene(self.scene)
-        editor.SetSegmentEditorNode(node)
-        node.SetAndObserveSegmentationNode(self.parameters.segmentation)
-        node.SetAndObserveSourceVolumeNode(self.parameters.inputVolume)
-        mode = editor.ModificationModeAdd if add else editor.ModificationModeRemove
-        labelmap = _oriented_image(mask, self.parameters.inputVolume)
-        editor.ModifySegmentByLabelmap(self.parameters.segmentation, segment_id, labelmap, mode, False, False)
-        self.settle()
-
-
-@pytest.fixture
-def session(started):
-    started.scene.Clear(0)
-    made = Session(started.scene)
-    yield made
-    made.logic.close()
-    started.scene.Clear(0)
-
-
-@pytest.fixture
-def measured(session):
-    session.load("sector")
-    session.measure([sampleMasks("sector")])
-    return session
-
-
-def clip_masks() -> list[OrganMasks]:
-    masks = []
-    for path in sorted(SAMPLE_FOLDER.glob("clip_*_labels.png")):
-        with open_ultrasound(path) as picture:
-            masks.append(OrganMasks.from_labels(picture.frame(0).pixels))
-    return masks
-
-
-@pytest.fixture
-def clip(session):
-    session.load("clip")
-    session.measure(clip_masks())
-    return session
-
-
-def browse(session, frame: int) -> None:
-    findSource(session.parameters.inputVolume).browser.SetSelectedItemNumber(frame)
-    session.settle()
+from HepatoRenalIndexLib.scene import study  # noqa: E402
+from module_session import NETWORK, Session, browse, clip_masks  # noqa: E402
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -457,101 +341,6 @@ def test_two_inputs_keep_their_own_outlines_and_spacing(measured):
     measured.settle()
     assert measured.parameters.userSpacing == 0.5
     assert measured.shown.state == state
-
-
-def test_a_clip_has_a_row_and_its_own_rois_for_every_frame(clip):
-    table = clip.parameters.resultTable
-    assert table.GetNumberOfRows() == 12
-    rows = {int(row["frame"]): row for row in resultTable.rowsOf(table)}
-    for frame in (7, 2, 11):
-        browse(clip, frame)
-        assert clip.shown.frame == frame
-        assert clip.hri == pytest.approx(float(rows[frame]["hri"]), abs=1e-4)
-        assert clip.shown.state.liver.roi.center[0] == float(rows[frame]["liver_x"])
-        assert not clip.shown.state.liver.manual
-    assert len(clip.logic._histories[clip.logic._inputId]._undo) == 1  # browsing is no correction
-
-
-def test_a_correction_stays_with_its_frame(clip):
-    browse(clip, 5)
-    clip.drag(clip.parameters.liverRoi, -6.0)
-    corrected = clip.shown.state
-    browse(clip, 6)
-    assert not clip.shown.state.liver.manual
-    browse(clip, 5)
-    assert clip.shown.state == corrected
-
-
-def test_another_placement_is_measured_in_all_frames(clip):
-    before = resultTable.hriOf(clip.parameters.resultTable, "HRI sample clip")
-    clip.parameters.placement = "published"
-    clip.settle()
-    after = resultTable.hriOf(clip.parameters.resultTable, "HRI sample clip")
-    assert set(after) == set(before)
-    assert all(after[frame] != before[frame] for frame in after)
-
-
-def test_measuring_is_undone_in_one_step(clip):
-    clip.logic.undo()
-    clip.settle()
-    assert clip.shown.state.isEmpty
-    assert clip.parameters.resultTable.GetNumberOfRows() == 0
-    clip.logic.redo()
-    clip.settle()
-    assert clip.parameters.resultTable.GetNumberOfRows() == 12
-
-
-def test_rows_of_a_clip_stand_in_the_order_of_its_frames(clip):
-    browse(clip, 3)
-    expected = [row["frame"] for row in resultTable.rowsOf(clip.parameters.resultTable)]
-    clip.logic.undo()
-    clip.settle()
-    clip.logic.redo()
-    clip.settle()
-    rows = resultTable.rowsOf(clip.parameters.resultTable)
-    assert [row["frame"] for row in rows] == expected == sorted(expected, key=int)
-    assert {row["status"] for row in rows} == {"ok"}
-
-
-def test_the_summary_is_the_median_and_the_quartiles(clip):
-    values = [float(row["hri"]) for row in resultTable.rowsOf(clip.parameters.resultTable)]
-    summary = resultTable.summarize(clip.parameters.resultTable)
-    lower, median, upper = np.percentile(values, (25, 50, 75))
-    assert (summary.count, summary.median) == (12, pytest.approx(median))
-    assert summary.relativeRange == pytest.approx((upper - lower) / median)
-    assert resultTable.summarize(clip.parameters.resultTable, [0, 1]).count == 2
-
-
-def test_plots_follow_the_frame_and_the_rois(clip):
-    browse(clip, 3)
-    chart = plots.findChart(clip.scene, plots.FRAMES)
-    shown = chart.GetNthPlotSeriesNode(2).GetTableNode().GetTable()
-    assert shown.GetColumnByName("frame").GetValue(0) == 3
-    assert shown.GetColumnByName("shown").GetValue(0) == pytest.approx(clip.hri, abs=1e-4)
-    histogram = plots.findChart(clip.scene, plots.HISTOGRAM).GetNthPlotSeriesNode(0).GetTableNode().GetTable()
-    column = histogram.GetColumnByName("liver")
-    assert math.fsum(column.GetValue(i) for i in range(column.GetNumberOfValues())) == pytest.approx(100)
-
-
-def test_the_axes_of_a_plot_reach_over_all_values(clip):
-    chart, histogram = plots.findChart(clip.scene, plots.FRAMES), plots.findChart(clip.scene, plots.HISTOGRAM)
-    assert not chart.GetXAxisRangeAuto()
-    assert chart.GetXAxisRange()[1] > clip.shown.source.frameCount - 1
-    low, high = chart.GetYAxisRange()
-    assert low < clip.hri < high
-    assert high - low >= plots.LEAST_HRI_SPAN
-    assert histogram.GetYAxisRange()[0] == 0
-    chart.SetXAxisRange(2, 4)  # the user looks closer
-    browse(clip, 3)
-    assert chart.GetXAxisRange() == (2, 4)
-
-
-def test_a_plot_has_no_series_that_cannot_be_drawn(measured):
-    plots.updateFramesPlot(measured.scene, {}, 0)
-    assert plots.findChart(measured.scene, plots.FRAMES).GetNumberOfPlotSeriesNodes() == 0
-    chart = plots.updateFramesPlot(measured.scene, {0: 1.5}, 0)
-    series = [chart.GetNthPlotSeriesNode(index) for index in range(chart.GetNumberOfPlotSeriesNodes())]
-    assert [node.GetTableNode().GetTable().GetNumberOfRows() for node in series] == [2, 2, 2]
 
 
 @pytest.mark.parametrize("byHand", [(), ("liver",), ("liver", "kidney")])
