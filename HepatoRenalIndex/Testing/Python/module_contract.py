@@ -58,6 +58,12 @@ def test_every_control_has_a_tooltip(module):
     assert missing == [module.name]
 
 
+def test_no_section_is_a_form_layout(module):
+    """Qt 6.4 writes outside the memory of a QFormLayout in which something that wraps its text is hidden."""
+    layouts = ElementTree.parse(module.ui_file).iter("layout")
+    assert [e.get("name") for e in layouts if e.get("class") == "QFormLayout"] == []
+
+
 def test_names_in_the_ui_file_are_unique(module):
     names = [element.get("name") for element in _widgets(module)]
     assert len(names) == len(set(names))
