@@ -94,7 +94,7 @@ def cornerText(shown) -> str:
         _("Liver {mean} (SD {sd})").format(mean=f"{measurement.liver.mean:.1f}", sd=f"{measurement.liver.sd:.1f}"),
         _("Kidney {mean} (SD {sd})").format(mean=f"{measurement.kidney.mean:.1f}", sd=f"{measurement.kidney.sd:.1f}"),
     ]
-    lines += list(dict.fromkeys(flag.code for flag in measurement.flags))
+    lines += list(dict.fromkeys(flag.code.replace("_", " ") for flag in measurement.flags))
     return "\n".join([*lines, _("Research use only")])
 
 
