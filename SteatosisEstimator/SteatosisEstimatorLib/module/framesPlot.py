@@ -30,8 +30,7 @@ def updateFramesPlot(scene, valueOfFrame: Mapping[int, float], whole: float | No
     if whole is not None:
         series.append(plotSeries(scene, FAT_FRAMES, "subject", _("Subject"), line, "frame", _WHOLE_COLOR, dashed=True))
     if shownFrame in valueOfFrame:
-        # Twice: of one point alone the application complains with every frame
-        columns = {"frame": np.full(2, shownFrame, float), "shown": np.full(2, valueOfFrame[shownFrame], float)}
+        columns = {"frame": np.array([shownFrame]), "shown": np.array([valueOfFrame[shownFrame]])}
         mark = plotTable(scene, FAT_FRAMES + "-shown", columns, name)
         series.append(
             plotSeries(scene, FAT_FRAMES, "shown", _("Frame shown"), mark, "frame", _SHOWN_COLOR, single=True)
