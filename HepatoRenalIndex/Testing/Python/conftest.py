@@ -1,8 +1,6 @@
 """The module opened in a stand-in for the application; this folder's own drawings and cases are imported by name."""
 
-import importlib.util
 import sys
-import types
 from pathlib import Path
 
 import pytest
@@ -34,26 +32,18 @@ def application(scene):
 @pytest.fixture
 def main(application):
     """The module's main file, as the application imports it."""
-    from desktop_double import MODULE
+    from desktop_double import MODULE, main_file
 
-    specification = importlib.util.spec_from_file_location("HepatoRenalIndex", MODULE / "HepatoRenalIndex.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return main_file(MODULE)
 
 
 @pytest.fixture
 def opened(application, main):
     """The module opened by the user: its widget object."""
-    widget = main.HepatoRenalIndexWidget(types.SimpleNamespace(isEntered=False))
-    widget.setup()
-    widget.parent.isEntered = True
-    widget.enter()
-    application.queue.run()
-    yield widget
-    widget.cleanup()
-    application.queue.run()
-    assert application.errors == []
+    from desktop_double import opened_widget
+
+    with opened_widget(application, main.HepatoRenalIndexWidget) as widget:
+        yield widget
 
 
 @pytest.fixture

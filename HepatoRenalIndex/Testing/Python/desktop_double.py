@@ -6,10 +6,13 @@ the panel can be run, button by button, where there is no desktop. Widgets only 
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import json
 import sys
 import types
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
 from pathlib import Path
 
 import slicer_double
@@ -273,3 +276,25 @@ def _base(kind: str, application: Application):
 
     Base.__name__ = f"ScriptedLoadableModule{kind}"
     return Base
+
+
+def main_file(folder: Path):
+    """The main file of the module in this folder, as the application imports it."""
+    specification = importlib.util.spec_from_file_location(folder.name, folder / f"{folder.name}.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@contextlib.contextmanager
+def opened_widget(application: Application, widget_class) -> Iterator:
+    """The module opened by the user: its widget object. Afterwards nothing may have gone wrong."""
+    widget = widget_class(types.SimpleNamespace(isEntered=False))
+    widget.setup()
+    widget.parent.isEntered = True
+    widget.enter()
+    application.queue.run()
+    yield widget
+    widget.cleanup()
+    application.queue.run()
+    assert application.errors == [], application.errors[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import subprocess
 import sys
 import types
@@ -15,7 +14,7 @@ import steatosis_double
 
 pytest.importorskip("slicer", reason="slicer-core is not installed")
 
-from desktop_double import API_FILE, Application
+from desktop_double import API_FILE, Application, main_file, opened_widget
 from HepatoRenalIndexLib.scene import runtime, study
 from HepatoRenalIndexLib.scene.view import show_volume
 
@@ -42,24 +41,14 @@ def application(scene):
 @pytest.fixture
 def main(application):
     """The module's main file, as the application imports it."""
-    specification = importlib.util.spec_from_file_location("SteatosisEstimator", MODULE / "SteatosisEstimator.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return main_file(MODULE)
 
 
 @pytest.fixture
 def opened(application, main):
     """The module opened by the user: its widget object."""
-    widget = main.SteatosisEstimatorWidget(types.SimpleNamespace(isEntered=False))
-    widget.setup()
-    widget.parent.isEntered = True
-    widget.enter()
-    application.queue.run()
-    yield widget
-    widget.cleanup()
-    application.queue.run()
-    assert application.errors == [], application.errors[0]
+    with opened_widget(application, main.SteatosisEstimatorWidget) as widget:
+        yield widget
 
 
 def _load(application, widget):
